@@ -1,0 +1,54 @@
+# Every target sets itself up in .venv from requirements.lock: Python >= 3.11 and make are all that is needed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test lint e2e cluster bench battery lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kubewitness needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## make .venv with everything pinned and hashed
+
+demo: $(STAMP) ## the whole story on loopback: sign-in, kubectl, a refusal, the records
+	@$(BIN)/kwit demo
+
+test: $(STAMP) ## lint, types, import law, unit tests, the demo's own check
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest -q
+
+lint: $(STAMP) ## ruff, mypy --strict, import law
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+e2e: $(STAMP) ## real kubectl, real API server, real identity providers (builds them once, about 10 minutes)
+	@tests/e2e/run
+
+cluster: $(STAMP) ## build (once) and start a real Kubernetes control plane on loopback
+	@tests/e2e/cluster/up
+
+bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
+	@tests/bench/run
+
+battery: $(STAMP) ## the long suites of attacks and faults
+	@$(BIN)/python -m pytest -q tests/battery
+
+lock: ## pin the dependencies again (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q --upgrade -o requirements.lock
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
