@@ -1,0 +1,241 @@
+"""One client connection of the kube listener: bytes, time and back-pressure; what is done with a request is `journey`.
+
+States: a head is awaited; its journey runs while its body passes; the answer is out and the next head is awaited.
+A second request that arrives before the first is answered is not read until then (reading is paused at a bounded
+buffer), so no two requests ever share a parser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
+from proxy.relay import Relay
+
+HEAD_SECONDS = 15.0
+"""From the first byte of a head, or from the handshake, to its end. A client that needs more is an attack."""
+IDLE_SECONDS = 180.0
+"""Between requests. client-go keeps idle connections 90 s and must be the one who closes them."""
+BODY_SECONDS = 60.0
+"""Without a byte of a body that was announced."""
+MAX_EARLY_BYTES = 64 * 1024
+"""Bytes kept while a journey has not yet asked for them; then reading pauses."""
+
+
+class ConnectionOwner(Protocol):
+    """What a connection needs of the listener."""
+
+    loop: asyncio.AbstractEventLoop
+    draining: bool
+
+    def opened(self, connection: KubeConnection) -> None: ...
+    def closed(self, connection: KubeConnection) -> None: ...
+    def malformed(self, connection: KubeConnection, reason: str) -> bytes: ...
+    def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None]: ...
+
+
+class KubeConnection(asyncio.Protocol):
+    """Feeds heads to the journey and its bytes back. `certificate` is the verified client certificate's DER."""
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_closing",
+        "_owner",
+        "_paused",
+        "_relay",
+        "_tail",
+        "_task",
+        "certificate",
+        "credential",
+        "deadline",
+        "head",
+        "source",
+        "transport",
+        "writable",
+    )
+
+    def __init__(self, owner: ConnectionOwner) -> None:
+        self._owner = owner
+        self.transport: asyncio.Transport | None = None
+        self.certificate = b""
+        self.credential: Any = None
+        self.source = ""
+        self.head: RequestHead | None = None
+        self.deadline = 0.0
+        self.writable = True
+        self._buffer = b""
+        self._body: Body | None = None
+        self._relay: Relay | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._paused = False
+        self._tail: Callable[[], None] | None = None
+
+    # -- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        self.source = str(peer[0]) if peer else ""
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self.certificate = (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
+        self.deadline = self._owner.loop.time() + HEAD_SECONDS
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._relay is not None and self._body is not None and not self._body.done and not self._buffer:
+            self._pass_body(data)
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        if self.head is None:
+            self._next_head()
+        elif len(self._buffer) > MAX_EARLY_BYTES:
+            self.pause_reading()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._closing = True
+        self.transport = None
+        self._owner.closed(self)
+        if self._relay is not None:
+            self._relay.client_gone()
+        elif self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+        if self._relay is not None:
+            self._relay.client_writable(writable=False)
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        if self._relay is not None:
+            self._relay.client_writable(writable=True)
+
+    # -- heads
+
+    def _next_head(self) -> None:
+        end = head_end(self._buffer)
+        if not end:
+            if len(self._buffer) > MAX_HEAD_BYTES:
+                self._refuse("the head is over the limit")
+            elif self._buffer and self.deadline > (limit := self._owner.loop.time() + HEAD_SECONDS):
+                self.deadline = limit
+            return
+        if end > MAX_HEAD_BYTES:
+            self._refuse("the head is over the limit")
+            return
+        try:
+            head = parse_request_head(self._buffer[:end])
+        except Malformed as error:
+            self._refuse(str(error))
+            return
+        self._buffer = self._buffer[end:]
+        self.head = head
+        self._body = request_body(head)
+        self.deadline = float("inf")
+        self._task = self._owner.loop.create_task(self._owner.journey(self, head))
+
+    def _refuse(self, reason: str) -> None:
+        """A constant answer with nothing of the peer's bytes in it, then the end."""
+        self._closing = True
+        self.write(self._owner.malformed(self, reason))
+        self.close()
+
+    # -- bodies
+
+    def begin_body(self, relay: Relay) -> None:
+        """From now on the request's body goes to `relay`; what already came first."""
+        self._relay = relay
+        body, data = self._body, self._buffer
+        assert body is not None
+        if body.done:
+            relay.request_end()
+            return
+        self.deadline = self._owner.loop.time() + BODY_SECONDS
+        if self.head is not None and self.head.expects_continue and not data:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if data:
+            self._buffer = b""
+            self._pass_body(data)
+        self.resume_reading()
+
+    def _pass_body(self, data: bytes) -> None:
+        body, relay = self._body, self._relay
+        assert body is not None
+        assert relay is not None
+        try:
+            taken = body.feed(data)
+        except Malformed as error:
+            self._owner.malformed(self, str(error))
+            self._closing = True
+            relay.client_gone()
+            self.close()
+            return
+        if taken:
+            relay.request_data(data if taken == len(data) else data[:taken])
+        if body.done:
+            self._buffer = data[taken:]
+            self.deadline = float("inf")
+            relay.request_end()
+        else:
+            self.deadline = self._owner.loop.time() + BODY_SECONDS
+
+    @property
+    def body_done(self) -> bool:
+        return self._body is None or self._body.done
+
+    # -- answers
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def pause_reading(self) -> None:
+        if self.transport is not None and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport is not None and self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def next_request(self, *, keep_alive: bool) -> None:
+        """The answer is out. Without `keep_alive`, or with an unread body, the connection ends here."""
+        self._relay = None
+        self._task = None
+        if not keep_alive or not self.body_done or self._owner.draining:
+            self.close()
+            return
+        self.head = None
+        self._body = None
+        self.deadline = self._owner.loop.time() + IDLE_SECONDS
+        self.resume_reading()
+        if self._buffer:
+            self._next_head()
+
+    def close(self) -> None:
+        """Flush, then close."""
+        self._closing = True
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close without flushing: a peer that does not read must not hold us."""
+        self._closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    @property
+    def idle(self) -> bool:
+        return self.head is None

@@ -1,0 +1,40 @@
+"""What is known of one request so far. Each field is set once, by the step that is named beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auth.rbac import Verdict
+
+    from auth.identity import Credential, Login
+    from proxy.effects import Effect
+    from proxy.filters.impersonation import Requested
+    from proxy.http1 import RequestHead
+    from proxy.impersonation import Impersonation
+    from proxy.request_info import RequestInfo
+    from proxy.target import Target
+    from proxy.upstream import Endpoint
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request on its journey. Times: `received_at` is wall time, `started` monotonic, both in seconds."""
+
+    head: RequestHead
+    credential: Credential
+    source: str
+    received_at: float
+    started: float
+    audit_id: str  # audit_id
+    target: Target | None = None  # request_info
+    login: Login | None = None  # authentication
+    endpoint: Endpoint | None = None  # authentication
+    info: RequestInfo | None = None  # request_info
+    effects: tuple[Effect, ...] = ()  # request_info
+    verdict: Verdict | None = None  # authorization
+    requested: Requested | None = None  # authorization
+    impersonation: Impersonation | None = None  # impersonation
+    identity_lines: bytes = b""  # impersonation
+    annotations: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,235 @@
+"""The journey of a request: one function, in this order, readable top to bottom.
+
+origin → who → what → may they → as whom → intent record → upstream → relay → outcome record.
+
+Steps are plain calls (`proxy.filters`); each returns a Refusal to stop. Everything that must happen at the end, the
+outcome record above all, happens in `_answer` and `_outcome`, whichever way the request went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from auth.errors import Reason
+from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.connection import KubeConnection
+from proxy.context import RequestContext
+from proxy.filters.audit import AuditFilter
+from proxy.headers import upstream_head
+from proxy.http1 import RequestHead
+from proxy.metrics import Metrics
+from proxy.relay import End, Relay, RelayResult
+from proxy.status import Refusal, response
+from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
+
+Step = Callable[[RequestContext], Refusal | None]
+
+STARTED_SECONDS = 1.0
+"""An answer that lives longer than this gets a ResponseStarted record."""
+
+
+class Journey:
+    """Every request passes through `__call__`."""
+
+    def __init__(
+        self,
+        steps: tuple[Step, ...],
+        audit: AuditFilter,
+        pool: UpstreamPool,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        metrics: Metrics,
+    ) -> None:
+        self._steps = steps
+        self._audit = audit
+        self._pool = pool
+        self._loop = loop
+        self._clock = clock
+        self._random = random
+        self._metrics = metrics
+
+    async def __call__(self, connection: KubeConnection, head: RequestHead) -> None:
+        now = self._clock()
+        audit_id = uuid7(now, self._random(RANDOM_BYTES))
+        context = RequestContext(head, connection.credential, connection.source, now, self._loop.time(), audit_id)
+        refusal = self._decide(context)
+        if refusal is not None:
+            await self._refuse(connection, context, refusal)
+            return
+        if head.upgrade is not None:
+            await self._refuse(
+                connection,
+                context,
+                Refusal(Reason.UPGRADE_UNSUPPORTED, "exec, attach and port-forward are not served by this version yet"),
+            )
+            return
+        if self._audit.waits_for_intent(context):
+            unavailable = await self._audit.intent(context)
+            if unavailable is not None:
+                await self._refuse(connection, context, unavailable, recorded=True)
+                return
+            if connection.transport is None:
+                self._audit.outcome(context, RelayResult(End.CLIENT_GONE, detail="the client closed the connection"))
+                return
+        result = await self._exchange(connection, context)
+        self._answer(connection, context, result)
+
+    def _decide(self, context: RequestContext) -> Refusal | None:
+        unavailable = self._audit.unavailable()
+        if unavailable is not None:
+            return unavailable
+        for step in self._steps:
+            refusal = step(context)
+            if refusal is not None:
+                return refusal
+        return None
+
+    async def _refuse(
+        self, connection: KubeConnection, context: RequestContext, refusal: Refusal, *, recorded: bool = False
+    ) -> None:
+        """Recorded, durably, before it is told; a refusal that cannot be recorded is still a refusal."""
+        if not recorded and refusal.reason is not Reason.LOG_UNAVAILABLE:
+            unavailable = await self._audit.refused(context, refusal)
+            refusal = unavailable or refusal
+        close = refusal.code in (400, 501) or context.head.close or not connection.body_done
+        self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
+        connection.write(
+            response(refusal, context.audit_id.encode(), head_only=context.head.method == "HEAD", close=close)
+        )
+        connection.next_request(keep_alive=not close)
+
+    # -- upstream
+
+    async def _exchange(self, connection: KubeConnection, context: RequestContext) -> RelayResult:
+        """The request sent once, or, for a read that met a dying idle connection, twice."""
+        endpoint, login, head = context.endpoint, context.login, context.head
+        assert endpoint is not None
+        assert login is not None
+        assert context.target is not None
+        key: PoolKey = (endpoint.name, id(endpoint), login.identity.key)
+        data = upstream_head(
+            head,
+            endpoint.path_prefix + context.target.raw,
+            host=endpoint.host_header,
+            authorization=endpoint.authorization(),
+            identity=context.identity_lines,
+            audit_id=context.audit_id.encode(),
+            client=context.source.encode(),
+        )
+        upstream = self._pool.take(key)
+        while True:
+            fresh = upstream is None
+            if upstream is None:
+                connected = await self._connect(endpoint, key)
+                if isinstance(connected, RelayResult):
+                    return connected
+                upstream = connected
+                if connection.transport is None:
+                    upstream.abort()
+                    return RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
+            relay = self._relay(connection, context)
+            relay.attach(upstream)
+            upstream.start(relay, head.method, data, has_body=head.has_body)
+            connection.begin_body(relay)
+            result = await relay.finished
+            if relay.reusable:
+                self._pool.give_back(upstream, self._loop.time())
+            elif not upstream.broken:
+                upstream.abort()
+            again = not fresh and head.method in ("GET", "HEAD") and not relay.response_seen
+            if result.end is not End.UPSTREAM_GONE or not again:
+                return result
+            upstream = None
+
+    async def _connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection | RelayResult:
+        try:
+            return await self._pool.connect(endpoint, key)
+        except TimeoutError:
+            return RelayResult(End.UPSTREAM_GONE, detail="timeout: no connection to the API server in time")
+        except ssl.SSLError as error:
+            return RelayResult(End.UPSTREAM_GONE, detail=f"TLS: {error.reason or 'handshake failed'}")
+        except OSError as error:
+            return RelayResult(End.UPSTREAM_GONE, detail=error.strerror or type(error).__name__)
+
+    def _relay(self, connection: KubeConnection, context: RequestContext) -> Relay:
+        timer: list[asyncio.TimerHandle] = []
+
+        def started() -> None:
+            timer.append(self._loop.call_later(STARTED_SECONDS, self._audit.started, context, relay.result))
+
+        def complete(result: RelayResult) -> None:
+            for handle in timer:
+                handle.cancel()
+            if not self._audit.outcome(context, result):
+                result.end = End.LOG_UNAVAILABLE
+
+        finished: asyncio.Future[RelayResult] = self._loop.create_future()
+        relay = Relay(
+            connection,
+            context.audit_id.encode(),
+            close=context.head.close,
+            finished=finished,
+            complete=complete,
+            on_head=started,
+        )
+        if timer:
+            finished.add_done_callback(lambda _: timer[0].cancel())
+        return relay
+
+    # -- the end
+
+    def _answer(self, connection: KubeConnection, context: RequestContext, result: RelayResult) -> None:
+        """After the relay: keep the connection, or end it with the reason. DONE was recorded before its last byte."""
+        code = result.status or 0
+        if result.end is End.DONE:
+            self._metrics.requests[(context.credential.cluster, code)] += 1
+            connection.next_request(keep_alive=not context.head.close and result.reusable_client)
+            return
+        if result.end is End.LOG_UNAVAILABLE:
+            connection.abort()  # the last bytes were held back: nobody gets an answer that has no record
+            connection.next_request(keep_alive=False)
+            return
+        self._audit.outcome(context, result)
+        if result.end is End.CLIENT_GONE:
+            connection.next_request(keep_alive=False)
+            return
+        if result.started:
+            connection.abort()  # a torn answer must look torn
+            connection.next_request(keep_alive=False)
+            return
+        refusal = self._failure(context, result)
+        self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
+        connection.write(
+            response(refusal, context.audit_id.encode(), head_only=context.head.method == "HEAD", close=True)
+        )
+        connection.next_request(keep_alive=False)
+
+    def _failure(self, context: RequestContext, result: RelayResult) -> Refusal:
+        cluster = context.credential.cluster
+        if result.end is End.UPSTREAM_INVALID:
+            return Refusal(
+                Reason.UPSTREAM_INVALID, f"cluster {cluster!r} sent an answer that is not valid HTTP ({result.detail})"
+            )
+        if result.detail.startswith("timeout"):
+            return Refusal(Reason.CLUSTER_TIMEOUT, f"cluster {cluster!r} does not answer; ask its owners, or try again")
+        return Refusal(
+            Reason.CLUSTER_UNREACHABLE,
+            f"cluster {cluster!r} cannot be reached ({result.detail}); ask its owners, or try again",
+        )
+
+
+def now_and_then(loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[[], Any]) -> Callable[[], None]:
+    """Call `act` every `seconds` until the returned function is called."""
+    handle: list[asyncio.TimerHandle] = []
+
+    def tick() -> None:
+        handle[:] = [loop.call_later(seconds, tick)]
+        act()
+
+    handle.append(loop.call_later(seconds, tick))
+    return lambda: handle[0].cancel()

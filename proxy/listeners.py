@@ -1,0 +1,242 @@
+"""The kube listener: sockets, TLS, limits on connections, drain. What a request becomes is `journey`.
+
+Accepting is done by hand (`sock_accept`, then `connect_accepted_socket`), because only this way a failed handshake is
+seen with its reason, counted and recorded; `create_server(ssl=…)` says nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from auth.client_cert import read_credential
+
+from auth.errors import AuthError, Reason
+from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.connection import KubeConnection
+from proxy.http1 import RequestHead
+from proxy.metrics import Metrics
+from proxy.status import Refusal, response
+
+HANDSHAKE_SECONDS = 10.0
+"""A TLS handshake is two round trips; a satellite link does it in two seconds."""
+MAX_HANDSHAKES = 512
+"""Under way at once: 512 of about 1.5 ms CPU are 0.8 s of work; more wait in the kernel's backlog."""
+MAX_CONNECTIONS = 20_000
+"""Open at once in one worker: 35 KiB each, 700 MiB."""
+BACKLOG = 1024
+SWEEP_SECONDS = 1.0
+"""How often deadlines of connections are looked at: a deadline is kept to a second."""
+DRAIN_SECONDS = 30.0
+"""From SIGTERM until what still runs (watches, log streams) is cut."""
+
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME (OpenSSL x509_vfy.h): dates are checked at every request, where a sentence can be said."""
+
+
+def kube_ssl_context(certificate_chain: str, key: str, client_ca_pem: str) -> ssl.SSLContext:
+    """TLS 1.3 only, no tickets, http/1.1 only, a client certificate of our CA required.
+
+    `certificate_chain` and `key` are paths of PEM files.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate_chain, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=client_ca_pem)
+    context.verify_flags |= NO_CHECK_TIME
+    return context
+
+
+Journey = Callable[[KubeConnection, RequestHead], Coroutine[Any, Any, None]]
+Recorded = Callable[[str, str, str], None]
+"""(reason, source address, detail): a refusal before authentication, to be rolled up with exact counts."""
+
+
+class KubeListener:
+    """Accepts, hands to `journey`, sweeps deadlines, drains."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        journey: Journey,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        installation: str,
+        refused: Recorded,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.loop = loop
+        self.draining = False
+        self._context = context
+        self._journey = journey
+        self._installation = installation
+        self._refused = refused
+        self._metrics = metrics
+        self._clock = clock
+        self._random = random
+        self._connections: set[KubeConnection] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MAX_HANDSHAKES)
+        self._accepting: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event | None = None
+
+    # -- life
+
+    def start(self, listening: socket.socket) -> None:
+        """Serve a bound, listening socket; it is set non-blocking and closed at `stop`."""
+        listening.setblocking(False)
+        self._accepting = self.loop.create_task(self._accept(listening))
+        self._sweep()
+
+    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+        """Accept no more, let running requests end, cut what is left after `drain_seconds`."""
+        self.draining = True
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
+        if self._connections:
+            self._emptied = asyncio.Event()
+            try:
+                async with asyncio.timeout(drain_seconds):
+                    await self._emptied.wait()
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for task in list(self._handshakes):
+            task.cancel()
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        with listening:
+            while True:
+                await self._slots.acquire()
+                try:
+                    accepted, _ = await self.loop.sock_accept(listening)
+                except OSError as error:  # EMFILE and the like: wait a little instead of spinning
+                    self._slots.release()
+                    self._refused("accept_failed", "", error.strerror or type(error).__name__)
+                    await asyncio.sleep(SWEEP_SECONDS)
+                    continue
+                except asyncio.CancelledError:
+                    self._slots.release()
+                    raise
+                task = self.loop.create_task(self._handshake(accepted))
+                self._handshakes.add(task)
+                task.add_done_callback(self._handshake_done)
+
+    def _handshake_done(self, task: asyncio.Task[None]) -> None:
+        self._handshakes.discard(task)
+        self._slots.release()
+
+    async def _handshake(self, accepted: socket.socket) -> None:
+        source = _source(accepted)
+        if len(self._connections) >= MAX_CONNECTIONS:
+            accepted.close()
+            self._refused("too_many_connections", source, "")
+            return
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: KubeConnection(self), accepted, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            accepted.close()
+            reason = _handshake_reason(error)
+            self._metrics.handshake_failures[reason] += 1
+            self._refused(reason, source, "")
+
+    def _sweep(self) -> None:
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+        now = self.loop.time()
+        for connection in [c for c in self._connections if c.deadline < now]:
+            if not connection.idle:
+                self._refused("body_timeout", connection.source, "")
+            connection.abort()
+
+    # -- ConnectionOwner
+
+    def opened(self, connection: KubeConnection) -> None:
+        """Read the certificate once; one that is not ours ends the connection with a Status."""
+        self._connections.add(connection)
+        self._metrics.connections = len(self._connections)
+        try:
+            connection.credential = read_credential(connection.certificate, self._installation)
+        except AuthError as error:
+            self._refused(error.reason.value, connection.source, "")
+            connection.write(self._status(Refusal(error.reason, error.message)))
+            connection.close()
+
+    def closed(self, connection: KubeConnection) -> None:
+        self._connections.discard(connection)
+        self._metrics.connections = len(self._connections)
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def malformed(self, connection: KubeConnection, reason: str) -> bytes:
+        """Counted and recorded; the answer is constant but for our own sentence."""
+        self._metrics.malformed += 1
+        self._refused("malformed", connection.source, reason)
+        return self._status(Refusal(Reason.BAD_REQUEST, f"the request is not HTTP/1.1 as accepted here: {reason}"))
+
+    def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None]:
+        return self._journey(connection, head)
+
+    def _status(self, refusal: Refusal) -> bytes:
+        audit_id = uuid7(self._clock(), self._random(RANDOM_BYTES))
+        return response(refusal, audit_id.encode(), head_only=False, close=True)
+
+
+def _source(accepted: socket.socket) -> str:
+    try:
+        return str(accepted.getpeername()[0])
+    except OSError:  # gone before we looked
+        return ""
+
+
+def _handshake_reason(error: Exception) -> str:
+    """A word from a closed set: it becomes a metric's label."""
+    if isinstance(error, TimeoutError):
+        return "handshake_timeout"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "certificate_not_ours"
+    if isinstance(error, ssl.SSLError):
+        words = {
+            "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no_certificate",
+            "HTTP_REQUEST": "plain_http",
+            "UNSUPPORTED_PROTOCOL": "old_tls",
+            "NO_SHARED_CIPHER": "no_shared_cipher",
+            "UNEXPECTED_EOF_WHILE_READING": "client_left",
+        }
+        return words.get(error.reason or "", "handshake_failed")
+    return "client_left"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that other workers may share (SO_REUSEPORT). Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "SO_REUSEPORT"):
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,48 @@
+"""Every metric we keep, in one table, in Prometheus' text format. Label values are bounded: cluster names and codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+HELP = {
+    "kwit_requests_total": "Requests answered, by cluster and status code.",
+    "kwit_connections": "Open client connections.",
+    "kwit_handshake_failures_total": "TLS handshakes that failed, by reason.",
+    "kwit_malformed_total": "Connections closed because of bytes that are not HTTP/1.1 as we accept it.",
+    "kwit_log_available": "1 while the audit log can be written.",
+}
+
+
+@dataclass(slots=True)
+class Metrics:
+    """Counters of one worker."""
+
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    handshake_failures: Counter[str] = field(default_factory=Counter)
+    malformed: int = 0
+    connections: int = 0
+
+    def render(self, *, log_available: bool) -> str:
+        """The page of /metrics."""
+        lines: list[str] = []
+
+        def family(name: str, kind: str, samples: list[tuple[str, int]]) -> None:
+            lines.append(f"# HELP {name} {HELP[name]}")
+            lines.append(f"# TYPE {name} {kind}")
+            lines.extend(f"{name}{labels} {value}" for labels, value in samples)
+
+        family(
+            "kwit_requests_total",
+            "counter",
+            [(f'{{cluster="{cluster}",code="{code}"}}', n) for (cluster, code), n in sorted(self.requests.items())],
+        )
+        family("kwit_connections", "gauge", [("", self.connections)])
+        family(
+            "kwit_handshake_failures_total",
+            "counter",
+            [(f'{{reason="{reason}"}}', n) for reason, n in sorted(self.handshake_failures.items())],
+        )
+        family("kwit_malformed_total", "counter", [("", self.malformed)])
+        family("kwit_log_available", "gauge", [("", int(log_available))])
+        return "\n".join(lines) + "\n"

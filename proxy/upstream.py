@@ -1,0 +1,274 @@
+"""The pool of connections to the API servers, and one request sent over one of them.
+
+A connection serves one cluster *and one identity*, one request at a time, and goes back to the pool only after an
+answer that ended cleanly: leftovers of one person's answer cannot reach another. No redirect is followed, no proxy of
+the environment is used, the certificate is checked against the cluster's own CA. A request is sent once; the one
+exception is decided by `proxy.relay`, which alone knows that nothing was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Protocol
+
+from proxy.http1 import (
+    MAX_HEAD_BYTES,
+    MAX_INFORMATIONAL,
+    Body,
+    Malformed,
+    ResponseHead,
+    head_end,
+    parse_response_head,
+    response_body,
+)
+
+IDLE_SECONDS = 60.0
+"""The API server closes idle connections at 90 s; we close first."""
+CONNECT_SECONDS = 10.0
+"""TCP and TLS together; client-go gives up after 30 s, kubectl's user long before."""
+MAX_IDLE_PER_IDENTITY = 32
+"""client-go keeps 25 idle connections per host."""
+
+
+class Endpoint(Protocol):
+    """Where a cluster is and how we prove ourselves to it; made by `proxy.clusters`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def host_header(self) -> bytes: ...
+    @property
+    def path_prefix(self) -> bytes: ...
+    @property
+    def server_hostname(self) -> str: ...
+    def ssl_context(self) -> ssl.SSLContext: ...
+    def authorization(self) -> bytes | None: ...
+
+
+class Exchange(Protocol):
+    """What hears of one request's answer. Calls come in this order: head, body*, end; or lost, at any point."""
+
+    def upstream_head(self, head: ResponseHead) -> None: ...
+    def upstream_body(self, data: bytes) -> None: ...
+    def upstream_end(self, *, reusable: bool) -> None: ...
+    def upstream_flush(self) -> None: ...
+    def upstream_lost(self, reason: str, *, malformed: bool) -> None: ...
+    def upstream_writable(self, *, writable: bool) -> None: ...
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One TLS connection to an API server, used by one identity, one exchange at a time."""
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_exchange",
+        "_informational",
+        "_method",
+        "_reading",
+        "_request_done",
+        "_reusable",
+        "broken",
+        "idle_since",
+        "key",
+        "transport",
+        "used",
+    )
+
+    def __init__(self, key: PoolKey) -> None:
+        self.key = key
+        self.transport: asyncio.Transport | None = None
+        self.idle_since = 0.0
+        self.broken = False
+        self.used = False
+        self._exchange: Exchange | None = None
+        self._buffer = b""
+        self._body: Body | None = None
+        self._method = ""
+        self._informational = 0
+        self._reading = True
+        self._request_done = False
+        self._reusable = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def start(self, exchange: Exchange, method: str, head: bytes, *, has_body: bool) -> None:
+        """Send a head. The exchange hears everything that follows until `upstream_end` or `upstream_lost`."""
+        assert self.transport is not None
+        assert self._exchange is None
+        self._exchange, self._method = exchange, method
+        self._body, self._buffer, self._informational = None, b"", 0
+        self._request_done = not has_body
+        self.transport.write(head)
+
+    def send(self, data: bytes) -> None:
+        """More of the request's body."""
+        if self.transport is not None and not self.broken:
+            self.transport.write(data)
+
+    def request_complete(self) -> None:
+        """The request's body is all sent; only now can the connection be used again."""
+        self._request_done = True
+
+    def pause(self) -> None:
+        if self._reading and self.transport is not None and not self.broken:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if not self._reading and self.transport is not None and not self.broken:
+            self._reading = True
+            self.transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self.broken = True
+        self._exchange = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.upstream_writable(writable=False)
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.upstream_writable(writable=True)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:  # bytes nobody asked for: whatever they are, this connection is spent
+            self.abort()
+            return
+        try:
+            self._feed(exchange, data)
+        except Malformed as error:
+            self.abort()
+            exchange.upstream_lost(str(error), malformed=True)
+            return
+        exchange.upstream_flush()
+
+    def _feed(self, exchange: Exchange, data: bytes) -> None:
+        while self._body is None:
+            self._buffer = self._buffer + data if self._buffer else data
+            end = head_end(self._buffer)
+            if not end:
+                if len(self._buffer) > MAX_HEAD_BYTES:
+                    raise Malformed("an answer's head over the limit")
+                return
+            if end > MAX_HEAD_BYTES:
+                raise Malformed("an answer's head over the limit")
+            head = parse_response_head(self._buffer[:end], self._method)
+            data, self._buffer = self._buffer[end:], b""
+            if head.status < 200:
+                self._informational_head(head)
+                continue
+            self._body = response_body(head)
+            self._reusable = not head.close
+            exchange.upstream_head(head)
+        body = self._body
+        if not body.done:
+            taken = body.feed(data)
+            if taken:
+                exchange.upstream_body(data if taken == len(data) else data[:taken])
+            data = data[taken:]
+        if body.done:
+            if data:
+                raise Malformed("bytes behind the end of an answer")
+            self._finish(exchange)
+
+    def _informational_head(self, head: ResponseHead) -> None:
+        """100 and 103 are for hops; 101 nobody asked for is an attack or a fault (security: U1)."""
+        self._informational += 1
+        if head.status == 101 or self._informational > MAX_INFORMATIONAL:
+            raise Malformed("an upgrade or a flood of 1xx that nobody asked for")
+
+    def _finish(self, exchange: Exchange) -> None:
+        reusable = self._reusable and self._request_done and not self.broken
+        self._exchange = None
+        self.used = True
+        if not reusable:
+            self.broken = True
+        exchange.upstream_end(reusable=reusable)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.broken = True
+        self.transport = None
+        if exchange is None:
+            return
+        body = self._body
+        if body is not None and not body.done and error is None and type(body).__name__ == "UnboundedBody":
+            exchange.upstream_end(reusable=False)
+            exchange.upstream_flush()
+            return
+        exchange.upstream_lost("the connection to the API server ended", malformed=False)
+
+
+PoolKey = tuple[str, int, tuple[str, str]]
+"""(cluster, generation of its settings, identity key)."""
+
+
+class UpstreamPool:
+    """Idle connections by cluster and identity. Open ones are bounded by the client connections that use them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._idle: dict[PoolKey, deque[UpstreamConnection]] = {}
+
+    def take(self, key: PoolKey) -> UpstreamConnection | None:
+        """An idle connection that looks alive, or None: then `connect`."""
+        idle = self._idle.get(key)
+        while idle:
+            connection = idle.pop()
+            if not connection.broken and connection.transport is not None and not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
+        """A new connection. Raises OSError, ssl.SSLError or TimeoutError, which say why not."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, protocol = await self._loop.create_connection(
+                lambda: UpstreamConnection(key),
+                endpoint.host,
+                endpoint.port,
+                ssl=endpoint.ssl_context(),
+                server_hostname=endpoint.server_hostname,
+            )
+        return protocol
+
+    def give_back(self, connection: UpstreamConnection, now: float) -> None:
+        """Keep a connection whose last answer ended cleanly; `now` is monotonic."""
+        idle = self._idle.setdefault(connection.key, deque())
+        if connection.broken or connection.transport is None or len(idle) >= MAX_IDLE_PER_IDENTITY:
+            connection.abort()
+            return
+        connection.idle_since = now
+        connection.resume()
+        idle.append(connection)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long; called every few seconds."""
+        for key, idle in list(self._idle.items()):
+            while idle and (idle[0].broken or now - idle[0].idle_since > IDLE_SECONDS):
+                idle.popleft().abort()
+            if not idle:
+                del self._idle[key]
+
+    def close(self) -> None:
+        """Abort every idle connection."""
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.abort()
+        self._idle.clear()
