@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from auth.rbac import Attributes, Decision, Policy
-
 from auth.errors import Reason
+from auth.rbac import Attributes, Decision, Policy
 from proxy.context import RequestContext
 from proxy.effects import Effect
 from proxy.filters.impersonation import Requested, requested_identity

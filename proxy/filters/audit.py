@@ -1,0 +1,216 @@
+"""Remember: the thin part of the audit log that knows requests. What a record looks like is `recordings.audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from auth.errors import Reason
+from auth.identity import Identity
+from proxy.context import RequestContext
+from proxy.http1 import RequestHead
+from proxy.relay import End, RelayResult
+from proxy.status import Refusal
+from recordings.audit.event import RequestFacts, event, user_info
+from recordings.audit.log import AuditLog
+from recordings.audit.record import Outcome, RecordType
+from recordings.errors import LogUnavailableError
+
+READS = frozenset(("get", "list", "watch", "head"))
+OUTCOMES = {
+    End.DONE: Outcome.DONE,
+    End.CLIENT_GONE: Outcome.ABORTED,
+    End.UPSTREAM_GONE: Outcome.FAILED,
+    End.UPSTREAM_INVALID: Outcome.FAILED,
+    End.LOG_UNAVAILABLE: Outcome.FAILED,
+}
+MAX_SECRET_HEADER = 128
+"""Characters of a client's own Audit-ID that are kept."""
+
+
+@lru_cache(maxsize=4096)
+def _user(identity: Identity, login: str, serial: str) -> dict[str, Any]:
+    return user_info(identity, {"login": login, "certificate": serial})
+
+
+@lru_cache(maxsize=4096)
+def _actor(identity: Identity) -> dict[str, Any]:
+    return {
+        "connector": identity.connector,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "username": identity.username,
+    }
+
+
+class AuditFilter:
+    """Intent, ResponseStarted, outcome and refusal of one request, through one log."""
+
+    def __init__(self, log: AuditLog, clock: Callable[[], float], *, strict: bool) -> None:
+        """`strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do."""
+        self._log = log
+        self._clock = clock
+        self._strict = strict
+
+    def unavailable(self) -> Refusal | None:
+        """A refusal while the log cannot be written: nothing happens without a record."""
+        if self._log.available:
+            return None
+        return Refusal(
+            Reason.LOG_UNAVAILABLE,
+            f"{self._log.cause}; nothing is done without a record. Tell your platform team; it resumes by itself",
+            retry_after_seconds=5,
+        )
+
+    def waits_for_intent(self, context: RequestContext) -> bool:
+        info = context.info
+        assert info is not None
+        return self._strict or info.verb not in READS or info.resource == "secrets" or context.head.upgrade is not None
+
+    async def intent(self, context: RequestContext) -> Refusal | None:
+        """Durable when this returns None."""
+        try:
+            seq = self._append(context, Outcome.INTENT, "RequestReceived", None)
+            await self._log.durable(seq)
+        except LogUnavailableError:
+            return self.unavailable() or Refusal(Reason.LOG_UNAVAILABLE, "the audit log failed just now; try again")
+        return None
+
+    async def refused(self, context: RequestContext, refusal: Refusal) -> Refusal | None:
+        """One record, durable before the refusal is told. A Refusal when even that cannot be written."""
+        try:
+            seq = self._append(
+                context,
+                Outcome.REFUSED,
+                "ResponseComplete",
+                refusal.code,
+                status_reason=refusal.status_reason,
+                message=refusal.message,
+                reason=refusal.reason.value,
+            )
+            await self._log.durable(seq)
+        except LogUnavailableError:
+            return self.unavailable() or Refusal(Reason.LOG_UNAVAILABLE, "the audit log failed just now; try again")
+        return None
+
+    def started(self, context: RequestContext, result: RelayResult) -> None:
+        """A long answer began a second ago; losing this record loses no promise, the outcome says the same."""
+        if self._log.available:
+            self._append(context, Outcome.STARTED, "ResponseStarted", result.status)
+
+    def outcome(self, context: RequestContext, result: RelayResult) -> bool:
+        """True when the outcome is in the kernel's hands."""
+        extra = {"kubewitness.dev/bytes-in": str(result.bytes_in), "kubewitness.dev/bytes-out": str(result.bytes_out)}
+        try:
+            self._append(
+                context,
+                OUTCOMES[result.end],
+                "ResponseComplete",
+                result.status if result.end is End.DONE or result.started else _code(result),
+                message=result.detail,
+                extra=extra,
+            )
+        except LogUnavailableError:
+            return False
+        return True
+
+    def _append(
+        self,
+        context: RequestContext,
+        outcome: Outcome,
+        stage: str,
+        code: int | None,
+        *,
+        status_reason: str = "",
+        message: str = "",
+        reason: str = "",
+        extra: dict[str, str] | None = None,
+    ) -> int:
+        login, credential, verdict = context.login, context.credential, context.verdict
+        identity = login.identity if login is not None else None
+        annotations = {"cluster_name": credential.cluster}
+        if verdict is not None:
+            annotations["authorization.k8s.io/decision"] = "allow" if verdict.decision else "forbid"
+            annotations["authorization.k8s.io/reason"] = verdict.reason
+            if verdict.role:
+                annotations["kubewitness.dev/role"] = verdict.role
+                annotations["kubewitness.dev/rule"] = verdict.rule
+        if reason:
+            annotations["kubewitness.dev/refused"] = reason
+        if extra:
+            annotations.update(extra)
+        own = context.head.get(b"audit-id")
+        if own is not None:
+            annotations["kubewitness.dev/client-audit-id"] = own[:MAX_SECRET_HEADER].decode()
+        if context.head.get(b"authorization") is not None:
+            annotations["kubewitness.dev/stripped"] = "authorization"
+        impersonated = None
+        if context.requested is not None and context.impersonation is not None:
+            impersonated = {"username": context.requested.user, "groups": list(context.impersonation.groups)}
+        return self._log.append(
+            RecordType.KUBE_REQUEST,
+            outcome,
+            cluster=credential.cluster,
+            actor=_actor(identity) if identity is not None else None,
+            login=credential.login_id,
+            source=context.source,
+            event=event(
+                _facts(context),
+                stage,
+                self._clock(),
+                user=_user(identity, credential.login_id, credential.serial_number) if identity is not None else None,
+                annotations=annotations,
+                code=code,
+                status_reason=status_reason,
+                message=message,
+                impersonated=impersonated,
+            ),
+        )
+
+
+def _code(result: RelayResult) -> int | None:
+    if result.end is End.UPSTREAM_GONE:
+        return 504 if result.detail.startswith("timeout") else 502
+    return 502 if result.end is End.UPSTREAM_INVALID else None
+
+
+def _facts(context: RequestContext) -> RequestFacts:
+    head, info, target = context.head, context.info, context.target
+    raw = target.raw if target is not None else head.target
+    agent = head.get(b"user-agent") or b""
+    if info is None:
+        return RequestFacts(
+            context.audit_id,
+            head.method.lower(),
+            _uri(head, raw),
+            agent.decode(),
+            context.source,
+            context.received_at,
+            False,
+        )
+    return RequestFacts(
+        context.audit_id,
+        info.verb,
+        _uri(head, raw),
+        agent.decode(),
+        context.source,
+        context.received_at,
+        info.is_resource_request,
+        info.api_group,
+        info.api_version,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+    )
+
+
+def _uri(_head: RequestHead, raw: bytes) -> str:
+    """The target as it goes upstream, without the values of parameters that carry credentials."""
+    text = raw.decode("ascii", "backslashreplace")
+    if "token=" not in text:
+        return text
+    path, mark, query = text.partition("?")
+    kept = [p.split("=", 1)[0] + "=REDACTED" if "token" in p.split("=", 1)[0].lower() else p for p in query.split("&")]
+    return path + mark + "&".join(kept)

@@ -1,0 +1,15 @@
+"""What can go wrong with what is written down."""
+
+from __future__ import annotations
+
+
+class RecordingsError(Exception):
+    """Base of this package's errors."""
+
+
+class LogUnavailableError(RecordingsError):
+    """The log cannot be written, so nothing that needs a record may happen. The message names the cause."""
+
+
+class LogFormatError(RecordingsError):
+    """A stored log is not what it should be; the message names file and line."""
