@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auth.rbac import Verdict
-
     from auth.identity import Credential, Login
+    from auth.rbac import Verdict
     from proxy.effects import Effect
     from proxy.filters.impersonation import Requested
     from proxy.http1 import RequestHead

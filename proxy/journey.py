@@ -188,7 +188,7 @@ class Journey:
         code = result.status or 0
         if result.end is End.DONE:
             self._metrics.requests[(context.credential.cluster, code)] += 1
-            connection.next_request(keep_alive=not context.head.close and result.reusable_client)
+            connection.next_request(keep_alive=not context.head.close)
             return
         if result.end is End.LOG_UNAVAILABLE:
             connection.abort()  # the last bytes were held back: nobody gets an answer that has no record

@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from auth.client_cert import read_credential
-
 from auth.errors import AuthError, Reason
 from proxy.audit_id import RANDOM_BYTES, uuid7
 from proxy.connection import KubeConnection

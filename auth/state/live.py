@@ -1,0 +1,44 @@
+"""A worker's copy of live logins and locks: asked at every request, refreshed every second, too old means no."""
+
+from __future__ import annotations
+
+from auth.identity import Login, LoginID
+from auth.state.store import Lock, Store, lock_targets
+
+REFRESH_SECONDS = 1.0
+
+
+class LiveState:
+    """Look-ups are plain dictionary reads. A login that is not here is not live."""
+
+    def __init__(self) -> None:
+        self._logins: dict[LoginID, Login] = {}
+        self._locks: dict[str, Lock] = {}
+        self._refreshed_at = float("-inf")
+        self._generation = -1
+
+    def login(self, login_id: LoginID) -> Login | None:
+        return self._logins.get(login_id)
+
+    def lock_for(self, login: Login) -> Lock | None:
+        if not self._locks:
+            return None
+        one, person = lock_targets(login)
+        return self._locks.get(one) or self._locks.get(person)
+
+    def age(self, now: float) -> float:
+        """Seconds since the state was last read, or confirmed unchanged."""
+        return now - self._refreshed_at
+
+    async def refresh(self, store: Store, now: float) -> bool:
+        """Read what changed; True when anything did. Raises StoreError, and then grows older."""
+        generation = await store.generation()
+        changed = generation != self._generation
+        if changed:
+            logins = await store.live_logins(now)
+            locks = await store.locks(now)
+            self._logins = {login.id: login for login in logins}
+            self._locks = {lock.target: lock for lock in locks}
+            self._generation = generation
+        self._refreshed_at = now
+        return changed

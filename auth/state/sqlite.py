@@ -1,0 +1,193 @@
+"""The Store on one node: SQLite in WAL mode, one thread, every change its own durable transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+
+from auth.ca import IssuedCertificate
+from auth.identity import Identity, KeyHash, Login, LoginID
+from auth.state.store import Lock, StoreError
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for another process's transaction."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS logins (
+  id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, identity BLOB NOT NULL, key_hash TEXT NOT NULL,
+  created_at REAL NOT NULL, expires_at REAL NOT NULL, groups_checked_at REAL NOT NULL, source TEXT NOT NULL,
+  user_agent TEXT NOT NULL, ended_at REAL, ended_reason TEXT, refresh_token BLOB) STRICT;
+CREATE INDEX IF NOT EXISTS logins_live ON logins (expires_at) WHERE ended_at IS NULL;
+CREATE TABLE IF NOT EXISTS certificates (
+  serial TEXT PRIMARY KEY, login TEXT NOT NULL, cluster TEXT NOT NULL,
+  not_before REAL NOT NULL, not_after REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS locks (
+  id TEXT PRIMARY KEY, target TEXT NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL, created_by TEXT NOT NULL,
+  expires_at REAL) STRICT;
+CREATE TABLE IF NOT EXISTS generation (n INTEGER NOT NULL) STRICT;
+INSERT INTO generation SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM generation);
+"""
+_LOGIN = (
+    "id, identity, key_hash, created_at, expires_at, groups_checked_at, source, user_agent, ended_at, ended_reason, "
+    "refresh_token"
+)
+
+
+class SqliteStore:
+    """See `auth.state.store.Store`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._db: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Create or open the file (0600). Raises StoreError."""
+        await self._run(self._open)
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    async def close(self) -> None:
+        if self._db is not None:
+            await self._run(self._db.close)
+            self._db = None
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as error:
+            raise StoreError(f"the state in {self._path.name} cannot be used: {error}") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise StoreError("the state is not open")
+        return self._db
+
+    async def _change(self, sql: str, values: tuple[object, ...]) -> int:
+        """One transaction that also moves the generation on; returns the rows changed."""
+
+        def work() -> int:
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                count = db.execute(sql, values).rowcount
+                if count:
+                    db.execute("UPDATE generation SET n = n + 1")
+                db.execute("COMMIT")
+            except sqlite3.Error:
+                db.execute("ROLLBACK")
+                raise
+            return count
+
+        return await self._run(work)
+
+    async def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        return await self._run(lambda: self._connection().execute(sql, values).fetchall())
+
+    # -- logins
+
+    async def add_login(self, login: Login) -> None:
+        await self._change(
+            f"INSERT INTO logins (issuer, subject, {_LOGIN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            (
+                login.identity.issuer,
+                login.identity.subject,
+                login.id,
+                _encode(login.identity),
+                login.key_hash,
+                login.created_at,
+                login.expires_at,
+                login.groups_checked_at,
+                login.source,
+                login.user_agent,
+                login.ended_at,
+                login.ended_reason,
+                login.refresh_token,
+            ),
+        )
+
+    async def get_login(self, login_id: LoginID) -> Login | None:
+        rows = await self._rows(f"SELECT {_LOGIN} FROM logins WHERE id = ?", (login_id,))  # noqa: S608
+        return _login(rows[0]) if rows else None
+
+    async def update_identity(
+        self, login_id: LoginID, identity: Identity, checked_at: float, token: bytes | None
+    ) -> None:
+        await self._change(
+            "UPDATE logins SET identity = ?, groups_checked_at = ?, refresh_token = coalesce(?, refresh_token) "
+            "WHERE id = ? AND ended_at IS NULL",
+            (_encode(identity), checked_at, token, login_id),
+        )
+
+    async def end_login(self, login_id: LoginID, at: float, reason: str) -> bool:
+        sql = "UPDATE logins SET ended_at = ?, ended_reason = ?, refresh_token = NULL WHERE id = ? AND ended_at IS NULL"
+        return bool(await self._change(sql, (at, reason, login_id)))
+
+    async def live_logins(self, now: float) -> tuple[Login, ...]:
+        sql = f"SELECT {_LOGIN} FROM logins WHERE ended_at IS NULL AND expires_at > ?"  # noqa: S608
+        return tuple(_login(row) for row in await self._rows(sql, (now,)))
+
+    # -- certificates and locks
+
+    async def add_certificate(self, certificate: IssuedCertificate) -> None:
+        c = certificate
+        await self._change(
+            "INSERT INTO certificates VALUES (?,?,?,?,?)",
+            (c.serial_number, c.login_id, c.cluster, c.not_before, c.not_after),
+        )
+
+    async def add_lock(self, lock: Lock) -> None:
+        await self._change(
+            "INSERT INTO locks VALUES (?,?,?,?,?,?)",
+            (lock.id, lock.target, lock.reason, lock.created_at, lock.created_by, lock.expires_at),
+        )
+
+    async def remove_lock(self, lock_id: str) -> bool:
+        return bool(await self._change("DELETE FROM locks WHERE id = ?", (lock_id,)))
+
+    async def locks(self, now: float) -> tuple[Lock, ...]:
+        sql = (
+            "SELECT id, target, reason, created_at, created_by, expires_at FROM locks "
+            "WHERE expires_at IS NULL OR expires_at > ?"
+        )
+        return tuple(Lock(*row) for row in await self._rows(sql, (now,)))  # type: ignore[arg-type]
+
+    async def generation(self) -> int:
+        return int(str((await self._rows("SELECT n FROM generation"))[0][0]))
+
+
+def _encode(identity: Identity) -> bytes:
+    return orjson.dumps(
+        {
+            "connector": identity.connector,
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "username": identity.username,
+            "groups": identity.groups,
+            "email": identity.email,
+            "claims": dict(identity.claims),
+        }
+    )
+
+
+def _login(row: tuple[object, ...]) -> Login:
+    login_id, identity, key_hash, *rest = row
+    facts = orjson.loads(identity)  # type: ignore[arg-type]
+    facts["groups"] = tuple(facts["groups"])
+    return Login(LoginID(str(login_id)), Identity(**facts), KeyHash(str(key_hash)), *rest)  # type: ignore[arg-type]
