@@ -65,8 +65,9 @@ def programs(name: str, data: bytes, depth: int = 0) -> Iterator[bytes]:
         return
     elif name.endswith((".whl", ".zip")):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for entry in archive.namelist():
-                yield from programs(entry, archive.read(entry), depth + 1)
+            for entry in archive.infolist():
+                if not entry.is_dir():  # there is a folder of that name as well
+                    yield from programs(entry.filename, archive.read(entry), depth + 1)
     elif name.endswith((".tgz", ".tar.gz")):
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             for member in archive:

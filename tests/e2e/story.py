@@ -147,7 +147,7 @@ class Person:
 
 VARYING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"),
-    (re.compile(r"resourceVersion: \"\d+\""), "resourceVersion: N"),
+    (re.compile(r"resourceVersion(\\*\"?: ?|\\*\":)\\*\"\d+\\*\""), "resourceVersion N"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4}|Z)?"), "TIME"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "TIME"),
     (re.compile(r"^[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+", re.MULTILINE), "LOG"),
