@@ -135,7 +135,9 @@ class Person:
     def environment(self) -> dict[str, str]:
         """Return an environment with an editor that changes one word."""
         editor = "sed -i s/one/two/"
-        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "KUBE_EDITOR": editor, "LC_ALL": "C"}
+        # No context lines: old kubectls compare managed fields too, whose times differ or not as seconds fall.
+        settings = {"KUBE_EDITOR": editor, "KUBECTL_EXTERNAL_DIFF": "diff -U0", "LC_ALL": "C"}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home), **settings}
 
     def normalise(self, text: str) -> str:
         """Replace what must differ between two runs: who, where, when, and the marks of objects made anew."""
@@ -150,6 +152,7 @@ VARYING = (
     (re.compile(r"resourceVersion(\\*\"?: ?|\\*\":)\\*\"\d+\\*\""), "resourceVersion N"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4}|Z)?"), "TIME"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "TIME"),
+    (re.compile(r"^@@ .*\n|^[-+] +time: \"TIME\"\n", re.MULTILINE), ""),
     (re.compile(r"^[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+", re.MULTILINE), "LOG"),
     (re.compile(r"/tmp/(LIVE|MERGED)-\d+"), r"/tmp/\1"),
     (re.compile(r"\b\d+s\b( +|$)", re.MULTILINE), "AGE "),

@@ -63,6 +63,7 @@ def test_every_command_ends_as_the_story_expects(
     told = tell(direct("alice"), kubectls[minor])
     assert {name: told[name].code for name in EXPECTED} == EXPECTED
     assert told["the edit took"].out == "two"
+    assert told["many at once"].err == ""
     assert told["a large list in chunks"].out.splitlines() == [f"configmap/many-{n:03}" for n in range(60)]
 
 
