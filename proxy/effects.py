@@ -46,7 +46,7 @@ def effects(
         if info.subresource == "ephemeralcontainers" and info.verb in _WRITES:
             return (of("debug", ""),)
     wanted = [of(info.verb)]
-    if info.verb == "patch" and content_type.split(";")[0].strip().lower() in APPLY:
+    if info.verb == "patch" and content_type.split(";", maxsplit=1)[0].strip().lower() in APPLY:
         wanted.append(of("create"))  # server-side apply makes what is not there
     own = _own_verb(info)
     if own == "mint":
