@@ -27,7 +27,7 @@ demo: $(STAMP) ## the whole story on loopback: sign-in, kubectl, a refusal, the 
 
 test: $(STAMP) ## lint, types, import law, unit tests, the demo's own check
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q --ignore=tests/e2e --ignore=tests/bench
 
 lint: $(STAMP) ## ruff, mypy --strict, import law
 	@$(BIN)/ruff check .

@@ -1,8 +1,10 @@
 """The request target in its one canonical form; anything that two readers could take differently is refused.
 
-Two rules for two parts. What RequestInfo interprets (the path up to a `proxy` subresource's own path) must hold no
-empty or dot segment, no encoded separator, no `;`. What follows `…/proxy/` is another server's path and passes as it
-is, as long as it is printable ASCII. RFC 3986 sections 3.3 and 3.4; Go `net/url` for how the API server reads it.
+Two rules for two parts. What RequestInfo interprets (the path up to a `proxy` subresource's own path) holds no empty or
+dot segment, no encoded separator, no semicolon. What follows `…/proxy/` is another server's path: it goes on as it is,
+and must only decode (RFC 3986 sections 2.1 and 3.3) and hold no dot segment, which a server behind could climb by.
+
+Left to others: method, Host and body (`proxy.http1`); what the path means (`proxy.request_info`).
 """
 
 from __future__ import annotations
@@ -10,12 +12,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PLAIN = re.compile(r"/[A-Za-z0-9\-_~@!$&'()*+,=:./]*")
+_OURS = r"[A-Za-z0-9\-_~@!$&'()*+,=:.]"  # RFC 3986 pchar without `%` and `;`
+_PLAIN = re.compile(rf"/(?:{_OURS}+/)*{_OURS}*")
+_INTERPRETED = re.compile(rf"(?:/|%|{_OURS})*")
+_FOREIGN = re.compile(r"[^!-~]|[#\\]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SEPARATOR_ESCAPE = re.compile(r"%(?:00|2[Ff5]|5[Cc])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PROXIED = re.compile(r"/api/[^/]+/(?:namespaces/[^/]+/)?(?:pods|services|nodes)/[^/]+/proxy/")
-_FORBIDDEN_ESCAPES = frozenset(("00", "2f", "5c", "25"))
-_CLUSTER_NAME = re.compile(rb"/clusters/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)(?=[/?]|$)")
+_CLUSTER_NAME = re.compile(rb"/clusters/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)(?=[/?]|\Z)")
 
 MAX_QUERY_PAIRS = 1000
 """An exec command line of a thousand words; Go has no limit below its 1 MiB head."""
@@ -46,7 +52,10 @@ class Target:
 
 
 def cut_cluster_prefix(raw: bytes) -> tuple[str | None, bytes]:
-    """`/clusters/NAME/rest` → (NAME, `/rest`); anything else → (None, unchanged)."""
+    """`/clusters/NAME/rest` → (NAME, `/rest`); anything else → (None, unchanged).
+
+    `/clusters/NAME` alone is the root. The rest is not looked at (`//x` is for `canonical` to refuse).
+    """
     match = _CLUSTER_NAME.match(raw)
     if match is None:
         return None, raw
@@ -60,45 +69,66 @@ def canonical(raw: bytes) -> Target:
         text = raw.decode("ascii")
     except UnicodeDecodeError as error:
         raise RefusedTarget("it holds bytes that are not ASCII") from error
-    path, question, query = text.partition("?")
-    if "#" in text or "\\" in text or not text.isprintable() or " " in text:
+    if _FOREIGN.search(text):
         raise RefusedTarget("it holds #, a backslash, a blank or a control character")
+    path, _, query = text.partition("?")
+    plain = "/." not in path and _PLAIN.fullmatch(path) is not None
+    return Target(raw, path if plain else _path(path), _pairs(query) if query else ())
+
+
+def _path(path: str) -> str:
+    """The decoded path, or a refusal: whatever is not plain at first sight."""
     proxied = _PROXIED.match(path)
-    head = path[: proxied.end() - 1] if proxied else path
-    _check_path(head)
-    if proxied and _BAD_ESCAPE.search(path):
-        raise RefusedTarget("a percent sign without two hexadecimal digits")
-    decoded = _decode(head, plus=False) if "%" in head else head
-    return Target(raw, decoded + path[len(head) :], _pairs(query) if question else ())
+    at = proxied.end() if proxied else len(path)
+    decoded, tail = _interpreted(path[:at]), _decode(path[at:])
+    if _CONTROL.search(decoded) or _CONTROL.search(tail):
+        raise RefusedTarget("an encoded control character")
+    if any(segment in (".", "..") for segment in tail.split("/")):
+        raise RefusedTarget("a dot segment behind proxy/")
+    return decoded + tail
 
 
-def _check_path(path: str) -> None:
+def _interpreted(path: str) -> str:
+    """The part that RequestInfo reads, decoded."""
     if not path.startswith("/") or path.startswith("//"):
         raise RefusedTarget("it does not begin with exactly one slash")
-    if ";" in path:
+    if _SEPARATOR_ESCAPE.search(path):
+        raise RefusedTarget("an encoded slash, backslash, percent sign or NUL")
+    decoded = _decode(path)
+    if ";" in decoded:
         raise RefusedTarget("a semicolon in the path")
-    if "%" in path:
-        for match in _ESCAPE.finditer(path):
-            if match[1].lower() in _FORBIDDEN_ESCAPES:
-                raise RefusedTarget("an encoded slash, backslash, percent sign or NUL")
-        plain = _decode(path, plus=False)
-    else:
-        plain = path
-        if not _PLAIN.fullmatch(path):
-            raise RefusedTarget("a character that does not belong into a path")
-    trimmed = plain[1:-1] if plain.endswith("/") and len(plain) > 1 else plain[1:]
-    if trimmed:
-        for segment in trimmed.split("/"):
-            if segment in ("", ".", ".."):
-                raise RefusedTarget("an empty or dot segment")
+    if not _INTERPRETED.fullmatch(path):
+        raise RefusedTarget("a character that does not belong into a path")
+    segments = decoded[1:].split("/")
+    if segments[-1] == "":
+        segments.pop()  # one trailing slash passes: RequestInfo trims it
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise RefusedTarget("an empty or dot segment")
+    return decoded
 
 
-def _decode(text: str, *, plus: bool) -> str:
-    """Percent-decoding to printable Unicode, or a refusal."""
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    """Decoded pairs. Go drops a pair with `;` or a bad escape in silence (`net/url` ParseQuery); here it is refused."""
+    if ";" in query:
+        raise RefusedTarget("a semicolon in the query")
+    pieces = [piece for piece in query.split("&") if piece]
+    if len(pieces) > MAX_QUERY_PAIRS:
+        raise RefusedTarget(f"more than {MAX_QUERY_PAIRS} query parameters")
+    if "%" not in query and "+" not in query:
+        return tuple([(name, value) for name, _, value in (piece.partition("=") for piece in pieces)])
+    pairs = []
+    for piece in pieces:
+        name, _, value = piece.replace("+", " ").partition("=")
+        pairs.append((_decode(name), _decode(value)))
+    return tuple(pairs)
+
+
+def _decode(text: str) -> str:
+    """Percent-decoding to Unicode, or a refusal."""
+    if "%" not in text:
+        return text
     if _BAD_ESCAPE.search(text):
         raise RefusedTarget("a percent sign without two hexadecimal digits")
-    if plus:
-        text = text.replace("+", " ")
     data = bytearray()
     at = 0
     for match in _ESCAPE.finditer(text):
@@ -107,22 +137,6 @@ def _decode(text: str, *, plus: bool) -> str:
         at = match.end()
     data += text[at:].encode()
     try:
-        decoded = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise RefusedTarget("escapes that are not UTF-8") from error
-    if not plus and any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in decoded):
-        raise RefusedTarget("an encoded control character")
-    return decoded
-
-
-def _pairs(query: str) -> tuple[tuple[str, str], ...]:
-    if ";" in query:
-        raise RefusedTarget("a semicolon in the query")
-    pieces = [piece for piece in query.split("&") if piece]
-    if len(pieces) > MAX_QUERY_PAIRS:
-        raise RefusedTarget(f"more than {MAX_QUERY_PAIRS} query parameters")
-    pairs = []
-    for piece in pieces:
-        name, _, value = piece.partition("=")
-        pairs.append((_decode(name, plus=True), _decode(value, plus=True)))
-    return tuple(pairs)
