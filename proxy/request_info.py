@@ -31,7 +31,7 @@ SINGLE_VALUED = frozenset(
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _INT64 = range(-(1 << 63), 1 << 63)
 
-_LABEL_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_LABEL_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?(?![A-Za-z0-9_./-])"
 _LABEL_PREFIX = r"(?=[a-z0-9.-]{1,253}/)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
 _LABEL_KEY = rf"(?!(?:in|notin)\b)(?:{_LABEL_PREFIX}/)?{_LABEL_NAME}"
 _LABEL_WORD = rf"(?!(?:in|notin)\b){_LABEL_NAME}"
@@ -40,7 +40,7 @@ _LABEL_TERM = (
     rf"|(?:in|notin) {{0,8}}\( {{0,8}}{_LABEL_WORD} {{0,8}}(?:, {{0,8}}{_LABEL_WORD} {{0,8}})*\))?|!{_LABEL_KEY}"
 )
 _LABELS_SURELY_READ = re.compile(rf"(?> {{0,8}}(?:{_LABEL_TERM}) {{0,8}}(?:,(?=.)|\Z))*+", re.ASCII)
-"""A subset of what `labels.Parse` accepts, wide enough for what people write. Atomic, so that a failure costs no retries."""
+"""A subset of what `labels.Parse` accepts, wide enough for what people write; atomic: a failure costs no retries."""
 
 
 @dataclass(frozen=True, slots=True)
