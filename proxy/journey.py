@@ -232,4 +232,4 @@ def now_and_then(loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[
         act()
 
     handle.append(loop.call_later(seconds, tick))
-    return lambda: handle[0].cancel()
+    return lambda: handle[0].cancel()  # noqa: PLW0108 - the handle changes at every tick

@@ -80,7 +80,10 @@ class ImpersonationFilter:
         assert login is not None
         assert verdict is not None
         identity = login.identity
-        extra = ((EXTRA_LOGIN, login.id), (EXTRA_CERTIFICATE, context.credential.serial_number))
+        extra: tuple[tuple[str, str], ...] = (
+            (EXTRA_LOGIN, login.id),
+            (EXTRA_CERTIFICATE, context.credential.serial_number),
+        )
         if asked is None:
             user = verdict.as_user or identity.username
             impersonation = Impersonation(user, verdict.as_groups, identity.uid, extra)

@@ -63,14 +63,16 @@ NAME: Column = ("Name", _name)
 AGE: Column = ("Age", _age)
 
 KINDS: tuple[Kind, ...] = (
-    Kind("", "v1", "Namespace", "namespaces", "namespace", False, ("ns",), (NAME, ("Status", _field("status", "phase")), AGE)),
+    Kind("", "v1", "Namespace", "namespaces", "namespace", False, ("ns",),
+         (NAME, ("Status", _field("status", "phase")), AGE)),
     Kind(
         "", "v1", "Pod", "pods", "pod", True, ("po",),
         (NAME, ("Ready", _ready), ("Status", _field("status", "phase")), ("Restarts", lambda _o, _a: 0), AGE),
         ("log", "status"),
     ),
     Kind("", "v1", "ConfigMap", "configmaps", "configmap", True, ("cm",), (NAME, ("Data", _count("data")), AGE)),
-    Kind("", "v1", "Secret", "secrets", "secret", True, (), (NAME, ("Type", _field("type")), ("Data", _count("data")), AGE)),
+    Kind("", "v1", "Secret", "secrets", "secret", True, (),
+         (NAME, ("Type", _field("type")), ("Data", _count("data")), AGE)),
     Kind(
         "", "v1", "Service", "services", "service", True, ("svc",),
         (NAME, ("Type", _field("spec", "type")), ("Cluster-IP", _field("spec", "clusterIP")), AGE),

@@ -99,8 +99,8 @@ class Objects:
         if wanted and wanted != old["metadata"]["resourceVersion"]:
             raise Problem(
                 409, "Conflict",
-                f'Operation cannot be fulfilled on {kind.resource} "{name}": the object has been modified; please apply '
-                "your changes to the latest version and try again",
+                f'Operation cannot be fulfilled on {kind.resource} "{name}": the object has been modified; please '
+                "apply your changes to the latest version and try again",
             )  # fmt: skip
         o = copy.deepcopy(o)
         meta = o.setdefault("metadata", {})

@@ -300,7 +300,7 @@ class SandboxAPIServer:
                 "metadata": meta,
                 "spec": {"replicas": replicas},
                 "status": {"replicas": replicas},
-            }  # fmt: skip
+            }
         )
 
     def _age(self, o: Object) -> str:
@@ -352,9 +352,9 @@ class SandboxAPIServer:
         while not self._stopping.is_set() and asyncio.get_running_loop().time() < end:
             for change in [c for c in self.objects.history if c.version > version]:
                 version = change.version
-                if change.kind is kind and (not where or change.object["metadata"].get("namespace") == where):
-                    if matches(change.object, info.label_selector, fields):
-                        await send(change.type, change.object)
+                here = not where or change.object["metadata"].get("namespace") == where
+                if change.kind is kind and here and matches(change.object, info.label_selector, fields):
+                    await send(change.type, change.object)
             async with self.objects.changed:
                 try:
                     left = min(BOOKMARK_SECONDS, end - asyncio.get_running_loop().time())
@@ -437,7 +437,7 @@ def _resource_list(group: str, version: str) -> Object:
                 "kind": kind.kind,
                 "verbs": list(kind.verbs),
                 "shortNames": list(kind.short),
-            }  # fmt: skip
+            }
         )
         resources += [
             {
