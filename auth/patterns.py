@@ -1,7 +1,7 @@
-"""Name patterns of roles: a literal, or text with `*` for any run of characters. Matching is linear, no backtracking.
+"""Name patterns of roles: a literal, or text with `*` for any run of characters.
 
-The greedy two-pointer walk visits each character of the name at most once per star segment and keeps no stack
-(the classic wildcard argument: only the last star ever needs to be extended).
+Matching never goes back: each piece between two stars is looked for once, behind where the one before ended. The first
+place is always the right one, since whatever fits behind a later place fits behind the first too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern."""
+    """A compiled pattern: the texts between its stars; one piece is a literal."""
 
     pieces: tuple[str, ...]
 
     def matches(self, name: str) -> bool:
+        """Whether the whole name fits."""
         pieces = self.pieces
         if len(pieces) == 1:
             return name == pieces[0]
@@ -49,12 +50,10 @@ def compile_pattern(text: str) -> Pattern:
 
 @dataclass(frozen=True, slots=True)
 class NameSet:
-    """Patterns that admit, less patterns that except. No admitting pattern admits everything."""
+    """Names that some pattern of `include` admits and none of `exclude` takes out. No pattern admits nothing."""
 
-    include: tuple[Pattern, ...] = ()
+    include: tuple[Pattern, ...]
     exclude: tuple[Pattern, ...] = ()
 
     def matches(self, name: str) -> bool:
-        if self.include and not any(p.matches(name) for p in self.include):
-            return False
-        return not any(p.matches(name) for p in self.exclude)
+        return any(p.matches(name) for p in self.include) and not any(p.matches(name) for p in self.exclude)
