@@ -61,7 +61,7 @@ def safe_name(name: str) -> str:
     """The name itself. Raises KubeconfigError where it has anything but letters, digits, `.`, `_`, `-`."""
     if not _NAME.fullmatch(name):
         raise KubeconfigError(
-            f"the server named a cluster {name[:80]!r}; only letters, digits, '.', '_', '-' are taken"
+            f"{name[:80]!r} is not a name that may stand there; only letters, digits, '.', '_', '-' are taken"
         )
     return name
 

@@ -1,0 +1,75 @@
+"""`kwit can-i VERB RESOURCE[/SUBRESOURCE] [NAME]`: the verdict, its role and rule; exit code 0 is yes, 1 no."""
+
+from __future__ import annotations
+
+import click
+
+from auth.kubeconfig import KubeconfigError, current_cluster
+from proxy.cli.client import contexts, terminal
+from proxy.cli.client.api import visible
+from proxy.cli.client.problem import Problem
+from proxy.cli.client.saved_login import SavedLogin
+from proxy.cli.output import output_option, structured
+
+
+@click.command("can-i")
+@click.argument("verb")
+@click.argument("resource")
+@click.argument("name", default="")
+@click.option("-n", "--namespace", default="", help="In this namespace  [default: cluster-wide]")
+@click.option("--cluster", help="In this cluster  [default: that of the current context]")
+@click.option("--api-group", default="", help="Of the resource, where RESOURCE does not say it as `deployments.apps`.")
+@click.option("--server", help="Of which server  [default: the last one]")
+@output_option
+def command(
+    *,
+    verb: str,
+    resource: str,
+    name: str,
+    namespace: str,
+    cluster: str | None,
+    api_group: str,
+    server: str | None,
+    form: str,
+) -> int:
+    """May I VERB RESOURCE[/SUBRESOURCE] [NAME]? Says which role and rule decide."""
+    login, api = terminal.signed_in(server)
+    plain, _, subresource = resource.partition("/")
+    plain, _, group = plain.partition(".")
+    question = {
+        "cluster": cluster or _cluster(login),
+        "verb": verb,
+        "resource": plain,
+        "subresource": subresource,
+        "api_group": group or api_group,
+        "namespace": namespace,
+        "name": name,
+    }
+    answer = api.call("POST", "/api/v1/can-i", question)
+    allowed = answer.get("allowed") is True
+    click.echo(structured(answer, form) if form in ("json", "yaml") else _sentence(allowed, answer))
+    return 0 if allowed else 1
+
+
+def _sentence(allowed: bool, answer: dict[str, object]) -> str:
+    by = " ".join(
+        f"{word} {visible(str(answer[word]))}" for word in ("role", "rule") if answer.get(word) not in (None, "")
+    )
+    reason = visible(str(answer.get("reason") or ""))
+    return ("yes" if allowed else "no") + "".join(f" - {part}" for part in (by, reason) if part)
+
+
+def _cluster(login: SavedLogin) -> str:
+    """The current context's, if it is one of the login's; else the only one. Raises Problem."""
+    names = [c.name for c in login.clusters]
+    try:
+        current = current_cluster(contexts.read(contexts.path(None)))
+    except KubeconfigError:
+        current = None
+    if current in names:
+        return str(current)
+    if len(names) == 1:
+        return names[0]
+    raise Problem(
+        f"in which cluster? Add --cluster, one of: {', '.join(names) or '(none is open to you)'}", exit_code=2
+    )

@@ -1,0 +1,129 @@
+"""Which commands there are, for whom, and where they live; a command's module is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from proxy.cli.client.problem import Problem
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "For engineers": {
+        "login": ("proxy.cli.login:command", "Sign in; your clusters appear in kubectl."),
+        "logout": ("proxy.cli.logout:command", "End the login, here and on the server."),
+        "status": ("proxy.cli.status:command", "Who you are, and until when."),
+        "clusters": ("proxy.cli.clusters:command", "The clusters you may reach."),
+        "can-i": ("proxy.cli.can_i:command", "May I? With the role and the rule that say so."),
+        "kubeconfig": ("proxy.cli.kubeconfig:command", "Write the contexts again, or a self-contained file."),
+        "credential": ("proxy.cli.credential:command", "What kubectl calls; not for people."),
+    },
+    "For platform engineers": {
+        "demo": ("proxy.cli.demo:command", "The whole story on this machine, in one command."),
+        "init": ("proxy.cli.init:command", "Write a commented configuration."),
+        "serve": ("proxy.cli.serve:command", "Run the proxy."),
+        "doctor": ("proxy.cli.doctor:command", "What is wrong, each with its fix."),
+        "cluster": ("proxy.cli.cluster:command", "Add, list, and prepare clusters."),
+    },
+    "For analysts and auditors": {
+        "audit": ("proxy.cli.audit:command", "Follow, search and show the log."),
+    },
+}
+"""Section → command → (module:attribute, one line)."""
+
+TABLE = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+EPILOG = """\b
+Examples:
+  kwit login https://kwit.example.com          sign in
+  kubectl --context kwit-staging get pods      use a cluster
+  kwit can-i delete pods -n shop               ask before you try
+  kwit demo                                    see it all on this machine
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands are a table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(TABLE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in TABLE:
+            return None
+        module, _, attribute = TABLE[cmd_name][0].partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise Problem(
+                    f"`kwit {cmd_name}` needs the package {error.name}, which is not installed here; "
+                    "install kubewitness again"
+                ) from error
+            raise Problem(f"`kwit {cmd_name}` is not part of this version; run `kwit --help` for what is") from error
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table alone: help must not import, nor break on a command that is missing."""
+        del ctx
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("kubewitness")
+        except PackageNotFoundError:
+            number = "(a checkout, not installed)"
+        click.echo(f"kwit {number}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+def group() -> None:
+    """kubewitness: kubectl with single sign-on, short-lived certificates, and a record that names you."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command; everything that is expected to go wrong is one sentence on stderr."""
+    try:
+        result = group.main(list(args), prog_name="kwit", standalone_mode=False)
+    except Problem as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped", 1)
+    except BrokenPipeError:
+        _close_stdout()
+        return 1
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file or connection'}: {error.strerror or error}", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(sentence: str, code: int) -> int:
+    click.echo(f"kwit: {sentence}", err=True)
+    return code
+
+
+def _close_stdout() -> None:
+    """The reader left (`kwit … | head`); without this the interpreter complains at its end."""
+    try:
+        sys.stdout.close()
+    except BrokenPipeError:
+        return
