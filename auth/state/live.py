@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auth.errors import Reason
 from auth.identity import Login, LoginID
 from auth.state.store import Lock, Store, lock_targets
 
@@ -16,6 +17,7 @@ class LiveState:
         self._locks: dict[str, Lock] = {}
         self._refreshed_at = float("-inf")
         self._generation = -1
+        self._next_lock_end = float("inf")
 
     def login(self, login_id: LoginID) -> Login | None:
         return self._logins.get(login_id)
@@ -33,12 +35,28 @@ class LiveState:
     async def refresh(self, store: Store, now: float) -> bool:
         """Read what changed; True when anything did. Raises StoreError, and then grows older."""
         generation = await store.generation()
-        changed = generation != self._generation
+        changed = generation != self._generation or now >= self._next_lock_end
         if changed:
             logins = await store.live_logins(now)
             locks = await store.locks(now)
             self._logins = {login.id: login for login in logins}
             self._locks = {lock.target: lock for lock in locks}
+            self._next_lock_end = min((lock.expires_at for lock in locks if lock.expires_at), default=float("inf"))
             self._generation = generation
         self._refreshed_at = now
         return changed
+
+
+def why_not(login: Login | None, lock: Lock | None, now: float, groups_max_age: float) -> Reason | None:
+    """Why a login admits nothing, or None while it lives."""
+    if login is None:
+        return Reason.LOGIN_UNKNOWN
+    if lock is not None:
+        return Reason.LOCKED
+    if login.ended_at is not None:
+        return Reason.LOGIN_ENDED
+    if now >= login.expires_at:
+        return Reason.LOGIN_EXPIRED
+    if now - login.groups_checked_at > groups_max_age:
+        return Reason.GROUPS_STALE
+    return None

@@ -79,15 +79,15 @@ class SqliteStore:
             raise StoreError("the state is not open")
         return self._db
 
-    async def _change(self, sql: str, values: tuple[object, ...]) -> int:
-        """One transaction that also moves the generation on; returns the rows changed."""
+    async def _change(self, sql: str, values: tuple[object, ...], *, told: bool = True) -> int:
+        """One transaction; `told`: it moves the generation on, so that workers read again. Returns the rows changed."""
 
         def work() -> int:
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
                 count = db.execute(sql, values).rowcount
-                if count:
+                if count and told:
                     db.execute("UPDATE generation SET n = n + 1")
                 db.execute("COMMIT")
             except sqlite3.Error:
@@ -150,6 +150,7 @@ class SqliteStore:
         await self._change(
             "INSERT INTO certificates VALUES (?,?,?,?,?)",
             (c.serial_number, c.login_id, c.cluster, c.not_before, c.not_after),
+            told=False,  # workers hold no certificates
         )
 
     async def add_lock(self, lock: Lock) -> None:

@@ -31,7 +31,12 @@ class StoreError(Exception):
 
 
 class Store(Protocol):
-    """Every method raises StoreError when the state cannot be had."""
+    """Every method raises StoreError when the state cannot be had.
+
+    `generation` moves on with every change of logins and locks, by whichever process; certificates are kept for the
+    record and move nothing. `update_identity` leaves a login alone that has ended; a `token` of None keeps the old one.
+    `end_login` is true for the one call that ended it, and forgets its refresh token.
+    """
 
     async def add_login(self, login: Login) -> None: ...
     async def get_login(self, login_id: LoginID) -> Login | None: ...
