@@ -30,10 +30,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def source(
-    web, clock: Callable[[], float], enter: Callable[[], SavedLogin] | None = None, said: list[str] | None = None
-):
-    return Certificates(web.url, clock, enter, ([] if said is None else said).append)
+def source(web, clock: Callable[[], float], enter: Callable[[], SavedLogin] | None = None, warn=lambda _: None):
+    return Certificates(web.url, clock, enter, warn)
 
 
 def requests(web) -> int:
@@ -99,6 +97,7 @@ def test_the_same_certificate_is_given_until_four_fifths_of_its_life(
 ) -> None:
     first = source(web, clock).answer("prod")
     clock.now += share * web.lifetime
+    web.clock_ahead = share * web.lifetime
     assert (source(web, clock).answer("prod") == first) == (expected == 1)
     assert requests(web) == expected
 
@@ -133,7 +132,7 @@ def test_a_server_that_is_down_leaves_the_certificate_in_use_until_its_end(
     first = source(web, clock).answer("prod")
     web.refusal = (503, {"error": "state_stale", "message": "wait a minute"})
     clock.now += 0.9 * web.lifetime
-    assert source(web, clock, None, said).answer("prod") == first
+    assert source(web, clock, None, said.append).answer("prod") == first
     assert said == ["the certificate could not be renewed: wait a minute"]
     clock.now += 0.1 * web.lifetime
     with pytest.raises(Unreachable):
@@ -164,9 +163,7 @@ def test_a_login_past_its_end_is_not_asked_for_certificates(web, login: SavedLog
 
 
 @pytest.mark.parametrize("name", ["../login", "", "a/b", "$(id)"])
-def test_a_name_that_is_no_name_reaches_neither_disk_nor_server(
-    web, login: SavedLogin, clock: Clock, name: str
-) -> None:
+def test_a_name_that_is_no_name_goes_nowhere(web, login: SavedLogin, clock: Clock, name: str) -> None:
     before = list(web.calls)
     with pytest.raises(Problem, match="not the name of a cluster"):
         source(web, clock).answer(name)
@@ -174,12 +171,11 @@ def test_a_name_that_is_no_name_reaches_neither_disk_nor_server(
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{}, {"certificate": "x"}, {"certificate": 1, "lifetime_seconds": 1}, {"certificate": "x", "lifetime_seconds": 0}],
+    ("pem", "lifetime"), [(None, None), ("x", None), (1, 1), ("x", 0), ("x", "1"), ("x", float("nan"))]
 )
-def test_an_answer_of_another_form_is_refused(answer: dict[str, object]) -> None:
+def test_an_answer_of_another_form_is_refused(pem: object, lifetime: object) -> None:
     with pytest.raises(Problem, match="unknown form"):
-        stored_form(answer, "KEY", 0.0)
+        stored_form({"certificate": pem, "lifetime_seconds": lifetime}, "KEY", 0.0)
 
 
 @pytest.mark.parametrize(("lifetime", "expires"), [(3600, 3540.0), (100, 90.0)])
