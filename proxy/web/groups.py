@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -57,10 +58,8 @@ class GroupsReader:
     async def run(self) -> None:
         """Until cancelled. A pass that fails as a whole (state, log) is tried again at the next."""
         while True:
-            try:
+            with suppress(StoreError, LogUnavailableError):  # logins grow stale, and stale logins admit nothing
                 await self.sweep()
-            except (StoreError, LogUnavailableError):
-                pass  # logins grow stale, and stale logins admit nothing
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
