@@ -49,6 +49,7 @@ class SqliteStore:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._db: sqlite3.Connection | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Create or open the file (0600). Raises StoreError."""
@@ -66,12 +67,15 @@ class SqliteStore:
         if self._db is not None:
             await self._run(self._db.close)
             self._db = None
+        self._closed = True
         self._thread.shutdown(wait=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise StoreError("the state is closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the state in {self._path.name} cannot be used: {error}") from error
 
     def _connection(self) -> sqlite3.Connection:

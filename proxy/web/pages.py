@@ -43,7 +43,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
     headers["Server"] = "kubewitness"
     headers.setdefault("Cache-Control", "no-store")
-    if request.url.scheme == "https":
+    if request.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
 
 

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from auth.state.store import Lock
+from tests.proxy.web.conftest import Engineer, Installation
+
+CERTIFICATES = "/api/v1/certificates"
+CURRENT = "/api/v1/logins/current"
+
+
+async def test_anybody_may_ask_who_signs_in_here(at: Installation) -> None:
+    answer = await (await at.get(at.deps.url + "/api/v1/installation")).json()
+    assert answer == {
+        "installation": "example",
+        "version": "0.1.0",
+        "connectors": [{"name": "corp", "type": "oidc", "display_name": "The corp directory"}],
+        "login_ttl_seconds": 36_000,
+    }
+
+
+class TestCertificates:
+    async def test_one_is_issued_over_the_logins_key_and_recorded(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
+        answer = await response.json()
+        certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())
+        assert (response.status, answer["lifetime_seconds"] in (3599, 3600), answer["serial"]) == (201, True, "1234")
+        assert certificate.public_key() == ada.key.public_key()
+        kind, record = at.records[-1]
+        assert (kind, record["cluster"], record["login"], record["body"]["serial"]) == (
+            "cert.issue",
+            "staging-eu",
+            ada.login_id,
+            "1234",
+        )
+
+    async def test_it_does_not_outlive_the_login(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        at.now += 36_000 - 1_000
+        await at.store.update_identity(
+            *(lambda login: (login.id, login.identity, at.now, None))((await at.store.live_logins(at.now))[0])
+        )
+        answer = await (await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})).json()
+        assert answer["lifetime_seconds"] in (999, 1000)
+
+    async def test_none_is_handed_out_without_a_record(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        at.log_down = True
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
+        assert (response.status, await response.json()) == (
+            503,
+            {
+                "error": "log_unavailable",
+                "message": "the server cannot write its audit log, and does nothing without a record; "
+                "tell your platform team",
+            },
+        )
+
+    @pytest.mark.parametrize(
+        ("cluster", "status", "reason"),
+        [("prod", 403, "no_role"), ("nowhere", 403, "unknown_cluster"), ("../x", 403, "unknown_cluster")],
+    )
+    async def test_a_cluster_without_a_role_is_refused_with_the_next_step(
+        self, ada: Engineer, at: Installation, cluster: str, status: int, reason: str
+    ) -> None:
+        await ada.sign_in()
+        response = await ada.call("POST", CERTIFICATES, {"cluster": cluster, "csr": ada.csr()})
+        answer = await response.json()
+        assert (response.status, answer["error"], "next" in answer) == (status, reason, True)
+        assert (at.records[-1][0], at.records[-1][1]["body"]["reason"]) == ("cert.refuse", reason)
+
+    async def test_another_key_than_the_logins_is_refused(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        csr = ada.csr(ec.generate_private_key(ec.SECP256R1()))
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": csr})
+        assert (response.status, (await response.json())["error"]) == (400, "csr_invalid")
+
+    async def test_a_locked_person_gets_none(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        person = f"user:{at.provider.issuer} u-1"
+        await at.store.add_lock(Lock("l1", person, "stolen laptop", at.now, "bob"))
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
+        assert (response.status, (await response.json())["error"]) == (403, "locked")
+
+    async def test_stale_groups_get_none(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        at.now += 3_601
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
+        assert (response.status, (await response.json())["error"]) == (403, "groups_stale")
+
+
+class TestLogins:
+    async def test_a_login_sees_itself(self, ada: Engineer, at: Installation) -> None:
+        made = await ada.sign_in()
+        assert await (await ada.call("GET", CURRENT)).json() == made
+
+    async def test_after_logout_it_is_over(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        assert (await ada.call("DELETE", CURRENT)).status == 204
+        answer = await (await ada.call("GET", CURRENT)).json()
+        assert answer == {
+            "error": "login_ended",
+            "message": "this login has ended",
+            "next": "run `kwit login` to sign in again",
+        }
+        assert at.kinds() == ["user.login", "user.logout"]
+
+    async def test_logging_out_twice_is_no_error_and_one_record(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        assert [(await ada.call("DELETE", CURRENT)).status for _ in range(2)] == [204, 204]
+        assert at.kinds() == ["user.login", "user.logout"]
+
+    async def test_a_locked_person_cannot_sign_in_again(self, ada: Engineer, at: Installation) -> None:
+        await at.store.add_lock(Lock("l1", f"user:{at.provider.issuer} u-1", "stolen laptop", at.now, "bob"))
+        response = await ada.redeem(await ada.code())
+        assert (response.status, at.kinds()) == (403, ["user.login.failed"])
+
+
+class TestMayI:
+    @pytest.mark.parametrize(("verb", "allowed"), [("get", True), ("delete", False)])
+    async def test_the_verdict_is_told_with_its_role(self, ada: Engineer, verb: str, allowed: bool) -> None:
+        await ada.sign_in()
+        question = {"cluster": "staging-eu", "verb": verb, "resource": "pods", "namespace": "a"}
+        answer = await (await ada.call("POST", "/api/v1/can-i", question)).json()
+        assert (answer["allowed"], answer["role"]) == (allowed, "developer")
+
+
+class TestProofs:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"htm": "POST"},
+            {"htu": "https://elsewhere.example" + CURRENT},
+            {"login": "a" * 26},
+            {"login": "../" + "a" * 23},
+            {"jti": "short"},
+            {"iat": "1"},
+            {"iat": True},
+            {"htu": None},
+        ],
+    )
+    async def test_one_made_for_another_call_is_refused(self, ada: Engineer, changes: dict[str, object]) -> None:
+        await ada.sign_in()
+        response = await ada.call("GET", CURRENT, **changes)
+        assert (response.status, (await response.json())["error"] in ("proof_invalid", "login_unknown")) == (401, True)
+
+    async def test_one_is_good_once(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        headers = {"DPoP": ada.proof("GET", CURRENT)}
+        assert [(await at.get(at.deps.url + CURRENT, headers=headers)).status for _ in range(2)] == [200, 401]
+
+    async def test_another_key_is_refused(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        thief = Engineer(at, login_id=ada.login_id)
+        assert (await thief.call("GET", CURRENT)).status == 401
+
+    @pytest.mark.parametrize("seconds", [-301, 301])
+    async def test_a_wrong_clock_is_told_the_right_time(self, ada: Engineer, at: Installation, seconds: int) -> None:
+        await ada.sign_in()
+        response = await ada.call("GET", CURRENT, iat=int(at.now) + seconds)
+        answer = await response.json()
+        assert (response.status, answer["error"], answer["server_time"]) == (401, "clock", at.now)
+
+    async def test_none_or_two_are_refused(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        assert (await at.get(at.deps.url + CURRENT)).status == 401
+        two = [("DPoP", ada.proof("GET", CURRENT)), ("DPoP", ada.proof("GET", CURRENT))]
+        assert (await at.browser.get(at.deps.url + CURRENT, headers=two)).status == 401
+
+    async def test_a_symmetric_one_is_refused(self, ada: Engineer, at: Installation) -> None:
+        await ada.sign_in()
+        forged = jwt.encode({"login": ada.login_id}, b"k" * 32, algorithm="HS256", headers={"typ": "dpop+jwt"})
+        assert (await at.get(at.deps.url + CURRENT, headers={"DPoP": forged})).status == 401
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"[]",
+            b"{",
+            b'{"code":"a","code":"b","code_verifier":"c","public_key":"d"}',
+            b'{"code":1,"code_verifier":"c","public_key":"d"}',
+            b'{"code":"\\ud800","code_verifier":"c","public_key":"d"}',
+            b'{"code":"a","code_verifier":"c","public_key":"-----BEGIN PUBLIC KEY-----"}',
+            b'{"code":NaN}',
+            b"\xff",
+            b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
+            json.dumps({"code": "x" * 40_000}).encode(),
+        ],
+    )
+    async def test_one_that_is_not_as_agreed_is_refused(self, at: Installation, body: bytes) -> None:
+        response = await at.browser.post(
+            at.deps.url + "/api/v1/logins", data=body, headers={"Content-Type": "application/json"}
+        )
+        assert (response.status, (await response.json())["error"]) == (400, "bad_request")
+
+    @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+    async def test_a_form_of_another_site_cannot_be_a_call(self, at: Installation, kind: str) -> None:
+        response = await at.browser.post(at.deps.url + "/api/v1/logins", data=b"{}", headers={"Content-Type": kind})
+        assert response.status == 400
+
+    async def test_a_compressed_one_is_refused(self, at: Installation) -> None:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        response = await at.browser.post(at.deps.url + "/api/v1/logins", data=b"{}", headers=headers)
+        assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/api/v1/nothing", 404), ("PUT", CURRENT, 405), ("GET", CERTIFICATES, 405), ("HEAD", "/login", 405)],
+)
+async def test_what_is_not_there_says_so(at: Installation, method: str, path: str, status: int) -> None:
+    assert (await at.browser.request(method, at.deps.url + path)).status == status
+
+
+async def test_an_unforeseen_error_says_nothing_of_itself(at: Installation, ada: Engineer) -> None:
+    await ada.sign_in()
+    await at.store.close()
+    response = await ada.call("GET", CURRENT)
+    assert (response.status, (await response.json())["error"]) == (503, "state_stale")
