@@ -37,9 +37,8 @@ from tests.auth.connectors.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 
 def policy() -> Any:
-    role = Role(
-        "developer", cluster_names=("staging-*",), allow=(Rule(("get",), ("",), ("pods",)),), as_groups=("dev",)
-    )
+    allow = (Rule(("get",), ("",), ("pods",)),)
+    role = Role("developer", cluster_names=("staging-*",), allow=allow, as_groups=("dev",))
     binding = RoleBinding("developers", "developer", (Subject("Group", "eng", "corp"),))
     return compile_policy([role], [binding], ["corp", "other"])
 
@@ -218,6 +217,7 @@ async def at(provider: Provider, connector_names: tuple[str, ...], tmp_path: Pat
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
         installation = Installation(deps, store, provider, browser)
         held.append(installation)
+        provider.clock = lambda: installation.now
         yield installation
     await listener.stop()
     for one in deps.connectors.values():

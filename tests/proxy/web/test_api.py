@@ -43,9 +43,8 @@ class TestCertificates:
     async def test_it_does_not_outlive_the_login(self, ada: Engineer, at: Installation) -> None:
         await ada.sign_in()
         at.now += 36_000 - 1_000
-        await at.store.update_identity(
-            *(lambda login: (login.id, login.identity, at.now, None))((await at.store.live_logins(at.now))[0])
-        )
+        login = (await at.store.live_logins(at.now))[0]
+        await at.store.update_identity(login.id, login.identity, at.now, None)
         answer = await (await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})).json()
         assert answer["lifetime_seconds"] in (999, 1000)
 
@@ -221,7 +220,7 @@ async def test_what_is_not_there_says_so(at: Installation, method: str, path: st
     assert (await at.browser.request(method, at.deps.url + path)).status == status
 
 
-async def test_an_unforeseen_error_says_nothing_of_itself(at: Installation, ada: Engineer) -> None:
+async def test_without_its_state_the_server_says_so(at: Installation, ada: Engineer) -> None:
     await ada.sign_in()
     await at.store.close()
     response = await ada.call("GET", CURRENT)
