@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,8 @@ MAX_CSR_BYTES = 16 * 1024
 CA_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=90)
 SCHEME = "kwit"
+NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
+"""An installation or a cluster, as it stands in a certificate's URI."""
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -57,9 +60,9 @@ class IssuedCertificate:
     cluster: str
 
 
-def new_ca(common_name: str, now: float) -> CertificateAuthority:
-    """A self-signed EC P-256 CA for ten years, path length 0."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def new_ca(common_name: str, now: float, key: ec.EllipticCurvePrivateKey | None = None) -> CertificateAuthority:
+    """A self-signed EC P-256 CA for ten years, path length 0; its key is new unless given."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     start = datetime.fromtimestamp(now, UTC) - BACKDATE
     certificate = (
@@ -89,7 +92,12 @@ def issue(
     lifetime_seconds: float,
     serial_number: int,
 ) -> IssuedCertificate:
-    """A person's certificate for one cluster. `serial_number`: 128 random bits, positive."""
+    """A person's certificate for one cluster. `serial_number`: 128 random bits, positive.
+
+    Raises ValueError for names that could not be read back, and for a lifetime that is none: a caller's mistake.
+    """
+    if not (NAME.fullmatch(installation) and NAME.fullmatch(cluster) and lifetime_seconds >= 1):
+        raise ValueError(f"no certificate for {installation[:80]!r}, {cluster[:80]!r}, {lifetime_seconds!r} seconds")
     start = datetime.fromtimestamp(int(now), UTC)
     end = min(start + timedelta(seconds=int(lifetime_seconds)), ca.certificate.not_valid_after_utc)
     builder = (
@@ -181,7 +189,7 @@ def public_key_from_csr(pem: str) -> PublicKey:
         request = x509.load_pem_x509_csr(pem.encode())
         valid = request.is_signature_valid
         key = request.public_key()
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise AuthError(Reason.CSR_INVALID, "the certificate request cannot be read") from error
     if not valid:
         raise AuthError(Reason.CSR_INVALID, "the certificate request is not signed by its own key")

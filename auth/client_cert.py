@@ -1,7 +1,8 @@
 """A presented client certificate → Credential, as numbered steps. The TLS layer has verified its chain to our CA.
 
-1. it is DER of bounded size that parses; 2. its serial number is positive and at most 20 octets; 3. it is no CA;
-4. its extended key usage is exactly clientAuth; 5. its key is one we certify; 6. its CN is one login id;
+1. it is DER of bounded size that parses; 2. its serial number is positive and at most 20 octets; 3. it is no CA, and
+no extension is critical that we do not read; 4. it signs, and nothing else: key usage digitalSignature, extended key
+usage exactly clientAuth; 5. its key is one we certify; 6. its CN is one login id;
 7. its only SAN is one `kwit://INSTALLATION/CLUSTER/LOGIN` of this installation, naming the same login.
 Dates are compared at every request (`check_dates`); the caller MUST then ask whether the login still lives.
 """
@@ -12,7 +13,8 @@ import re
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from auth.ca import SCHEME, check_key
 from auth.errors import AuthError, Reason
@@ -21,6 +23,35 @@ from auth.identity import Credential, LoginID
 MAX_DER_BYTES = 64 * 1024
 """Ours have 500 bytes; nobody's client certificate needs more."""
 
+_READ = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    }
+)
+"""RFC 5280, section 4.2: a critical extension that is not understood refuses the certificate."""
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+_ONLY_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 _LOGIN = re.compile(r"[a-z2-7]{26}")
 _URI = re.compile(SCHEME + r"://([A-Za-z0-9._-]{1,63})/([A-Za-z0-9._-]{1,63})/([a-z2-7]{26})")
 
@@ -29,7 +60,7 @@ def read_credential(der: bytes, installation: str) -> Credential:
     """Raises AuthError(CERTIFICATE_MALFORMED or WRONG_INSTALLATION)."""
     try:
         return _read(der, installation)
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise _malformed("it cannot be read") from error
 
 
@@ -43,6 +74,10 @@ def _read(der: bytes, installation: str) -> Credential:
     extensions = certificate.extensions
     if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
         raise _malformed("it is a CA")
+    if any(extension.critical and extension.oid not in _READ for extension in extensions):
+        raise _malformed("it has a critical extension that we do not know")
+    if extensions.get_extension_for_class(x509.KeyUsage).value != _ONLY_SIGNS:
+        raise _malformed("its key is not for signing alone")
     usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:
         raise _malformed("it is not for client authentication alone")

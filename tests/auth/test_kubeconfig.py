@@ -159,6 +159,20 @@ def test_a_file_too_large_is_refused() -> None:
         merge("#" * (4 * 1024 * 1024 + 1), [PROD])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "extra: &x []\nclusters: *x\n",
+        "extra: &x [{name: a, cluster: {}}]\nclusters: *x\n",
+        "clusters: &x [{name: a}]\nusers: *x\ncontexts: *x\n",
+        "clusters:\n- &x {name: kwit-prod, cluster: {server: s}}\nextra: *x\n",
+    ],
+)
+def test_a_form_in_which_an_edit_would_reach_further_is_refused(text: str) -> None:
+    with pytest.raises(KubeconfigError, match=r"cannot be (edited safely|parsed)"):
+        merge(text, [PROD])
+
+
 @pytest.mark.parametrize("name", ["", "a b", "$(id)", "`id`", "a\nb", "ä", "../x", "a/b", "x" * 254, "a;b", "'"])
 def test_a_hostile_cluster_name_never_gets_into_the_file(name: str) -> None:
     with pytest.raises(KubeconfigError, match="only letters"):
