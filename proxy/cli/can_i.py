@@ -52,11 +52,10 @@ def command(
 
 
 def _sentence(allowed: bool, answer: dict[str, object]) -> str:
-    by = " ".join(
-        f"{word} {visible(str(answer[word]))}" for word in ("role", "rule") if answer.get(word) not in (None, "")
-    )
-    reason = visible(str(answer.get("reason") or ""))
-    return ("yes" if allowed else "no") + "".join(f" - {part}" for part in (by, reason) if part)
+    """The server's reason names role and rule; where it gives none, they are named here."""
+    by = " ".join(f"{word} {answer[word]}" for word in ("role", "rule") if answer.get(word))
+    reason = visible(str(answer.get("reason") or by))
+    return ("yes" if allowed else "no") + (f" - {reason}" if reason else "")
 
 
 def _cluster(login: SavedLogin) -> str:
