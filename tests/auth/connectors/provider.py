@@ -71,6 +71,7 @@ class Provider:
     used_refresh_tokens: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     down: bool = False
+    without: set[str] = field(default_factory=set)
     clock: Callable[[], float] = time.time
 
     async def start(self) -> Provider:
@@ -94,7 +95,7 @@ class Provider:
     @web.middleware
     async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.requests.append(request.path)
-        if self.down:
+        if self.down or request.path in self.without:
             return web.Response(status=503)
         return await handler(request)
 

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from auth.ca import IssuedCertificate
+from auth.state.sqlite import SqliteStore
+from auth.state.store import StoreError
+from tests.conformance.store import Again, StoreConformance, login
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "state" / "state.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def again(tmp_path: Path) -> Again:
+    async def opened() -> SqliteStore:
+        other = SqliteStore(tmp_path / "state" / "state.db")
+        await other.open()
+        return other
+
+    return opened
+
+
+class TestSqliteStore(StoreConformance):
+    pass
+
+
+async def test_what_was_stored_outlives_the_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        store = SqliteStore(tmp_path / "state.db")
+        await store.open()
+        if await store.get_login(login().id) is None:
+            await store.add_login(login())
+        assert await store.get_login(login().id) == login()
+        await store.close()
+
+
+async def test_nobody_else_may_read_the_file(store: SqliteStore, tmp_path: Path) -> None:
+    await store.add_login(login())
+    files = list((tmp_path / "state").iterdir())
+    assert len(files) >= 2  # the write-ahead log is beside it
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+@pytest.mark.parametrize("serial", ["ab12"])
+async def test_a_serial_is_issued_once(store: SqliteStore, serial: str) -> None:
+    issued = IssuedCertificate("pem", serial, 1.0, 2.0, login().id, "staging")
+    await store.add_certificate(issued)
+    with pytest.raises(StoreError):
+        await store.add_certificate(issued)
+
+
+async def test_a_login_is_added_once_and_a_failure_leaves_the_store_usable(store: SqliteStore) -> None:
+    await store.add_login(login())
+    with pytest.raises(StoreError):
+        await store.add_login(login())
+    await store.add_login(login("b"))
+
+
+async def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    store = SqliteStore(tmp_path / "state.db")
+    with pytest.raises(StoreError):
+        await store.open()
+    await store.close()
+
+
+async def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = SqliteStore(tmp_path / "file" / "state.db")
+    with pytest.raises(StoreError):
+        await store.open()
+    await store.close()
+
+
+async def test_before_it_is_open_and_after_it_is_closed_it_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    with pytest.raises(StoreError):
+        await store.generation()
+    await store.close()
+    with pytest.raises(StoreError):
+        await store.generation()
