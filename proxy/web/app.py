@@ -1,4 +1,4 @@
-"""The web listener: its application, and its socket with the one limit that aiohttp has not."""
+"""The web listener: its application, and its socket with a limit of its own on the first head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from proxy.web.pages import add_headers, stylesheet
 from proxy.web.requests import MAX_BODY_BYTES, host_middleware
 
 HEAD_SECONDS = 10.0
-"""From the connection to the end of the first request's head; between requests, `KEEPALIVE_SECONDS` holds."""
+"""From the connection to the end of the first request's head. aiohttp would wait as long as between two requests."""
 HANDSHAKE_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30.0
 MAX_LINE_BYTES = 8190

@@ -347,6 +347,7 @@ BAD: dict[str, Callable[[], str]] = {
         f"a {t} of Keycloak": (lambda t=t: signed(claims(typ=t)))
         for t in ("Bearer", "Refresh", "Offline", "Logout", "id", 1, None)
     },
+    "expired, though made in time": lambda: signed(claims(iat=NOW - 400, exp=NOW - 30)),
     "a logout token": lambda: signed(claims(events={"http://schemas.openid.net/event/backchannel-logout": {}})),
 }
 

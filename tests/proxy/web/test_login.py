@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -181,6 +182,19 @@ async def test_a_provider_that_is_down_is_said_so_on_a_page(ada: Engineer, at: I
     at.provider.down = True
     response = await at.get(ada.link())
     assert (response.status, response.content_type) == (502, "text/html")
+
+
+async def test_the_cookie_is_for_this_site_and_no_script(ada: Engineer, at: Installation) -> None:
+    response = await at.get(ada.link())
+    (cookie,) = response.headers.getall("Set-Cookie")
+    name, *attributes = cookie.split("; ")
+    assert re.fullmatch(r"kwit-login=[A-Za-z0-9_-]{43}", name)
+    assert sorted(attributes) == ["HttpOnly", "Max-Age=600", "Path=/", "SameSite=Lax"]
+
+
+async def test_over_https_the_cookie_belongs_to_this_host_alone(at: Installation) -> None:
+    secure = replace(at.deps, url="https://kwit.example.com")
+    assert (secure.cookie, secure.secure, at.deps.secure) == ("__Host-kwit-login", True, False)
 
 
 class TestCodes:
