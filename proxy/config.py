@@ -175,7 +175,7 @@ class State(Section):
 
 
 class ClaimMapping(Section):
-    """Claims to identity, as CEL expressions over `claims`."""
+    """Claims to identity, as CEL expressions over `claims`; `auth.mapping` compiles them, `kwit doctor` tries them."""
 
     username: Text = "claims.email"
     """Text: what clusters and records call the person."""
@@ -402,9 +402,15 @@ def read_client_secret(connector: Connector, environ: Mapping[str, str]) -> str:
     return secret
 
 
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration file as data, its defaults written as people write them."""
+    schema: dict[str, Any] = _defaults_as_written(Config.model_json_schema(mode="validation"))
+    return schema
+
+
 def json_schema() -> str:
     """The JSON Schema of the configuration file, for editors."""
-    schema = _defaults_as_written(Config.model_json_schema(mode="validation"))
+    schema = config_schema()
     return (
         json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2, ensure_ascii=False)
         + "\n"
@@ -421,7 +427,9 @@ def _defaults_as_written(node: Any) -> Any:
     default = schema.get("default")
     if isinstance(default, int) and schema.get("type") == "string":
         schema["default"] = size_text(default) if "KiB" in schema["pattern"] else duration_text(default)
-    if isinstance(default, dict):
+    elif isinstance(default, dict) and schema.get("type") == "string":
+        schema["default"] = str(Address(**default))
+    elif isinstance(default, dict):
         del schema["default"]
     return schema
 
