@@ -13,3 +13,7 @@ class LogUnavailableError(RecordingsError):
 
 class LogFormatError(RecordingsError):
     """A stored log is not what it should be; the message names file and line."""
+
+
+class QuestionError(RecordingsError):
+    """A question to the log cannot be understood; the message says what was expected."""

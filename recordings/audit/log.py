@@ -1,9 +1,11 @@
-"""One writer's log: lines handed to the kernel in order, made durable in groups, recovered after a crash.
+"""One writer's log: lines handed to the kernel in order, made durable in groups, put in order after a crash.
 
-The rules it upholds: a sequence has no gaps; a line is either whole in the file or cut at the next start, with a
-record of the cut; an fdatasync that failed is never believed later (its segment is closed as suspect and a new one
-begins); when nothing can be written, `append` raises and whoever waits is refused. Signing, sealing and anchors are
-left to their own modules; the header line leaves room for them.
+The rules it upholds: a sequence has no gaps; a line is either whole in the file or its segment is given up and says
+so in the next; an fdatasync that failed is never believed later; when nothing can be written, `append` raises and
+whoever waits is refused; an intent that was written gets its outcome written, if need be when space has returned.
+Signing, sealing and anchors are left to their own modules; the header line leaves room for them.
+
+Everything but `_sync_all` runs on the loop's thread.
 """
 
 from __future__ import annotations
@@ -13,87 +15,61 @@ import fcntl
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOENT, ENOSPC
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import orjson
-
+from recordings.audit.batch import Ledger, Standing
+from recordings.audit.disk import Disk, RealDisk
 from recordings.audit.encode import encode, rfc3339
 from recordings.audit.record import VERSION, Outcome, RecordType
+from recordings.audit.recovery import Recovered, intent_key, recover
+from recordings.audit.segments import segment_name
 from recordings.errors import LogUnavailableError
 
-SYNC_SECONDS = 0.2
-"""What nobody waits for is synced at most this late."""
-RETRY_SECONDS = 1.0
-"""How often an unavailable log is tried again."""
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Reserved ahead in the open segment, so that a full disk is met between records."""
-
-
-class Disk(Protocol):
-    """The system calls of the writer, so that a test can make each of them fail."""
-
-    def open(self, path: Path) -> int: ...
-    def write(self, fd: int, data: bytes) -> int: ...
-    def sync(self, fd: int) -> None: ...
-    def reserve(self, fd: int, offset: int, length: int) -> None: ...
-    def same(self, fd: int, path: Path) -> bool: ...
-    def close(self, fd: int) -> None: ...
-
-
-class RealDisk:
-    """`Disk` by the operating system. Files are 0600."""
-
-    def open(self, path: Path) -> int:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-    def write(self, fd: int, data: bytes) -> int:
-        return os.write(fd, data)
-
-    def sync(self, fd: int) -> None:
-        os.fdatasync(fd)
-
-    def reserve(self, fd: int, offset: int, length: int) -> None:
-        if hasattr(os, "posix_fallocate"):
-            _fallocate_keep_size(fd, offset, length)
-
-    def same(self, fd: int, path: Path) -> bool:
-        """Whether the path still leads to the open file: it may have been unlinked or replaced under us."""
-        try:
-            there, here = path.stat(), os.fstat(fd)
-        except FileNotFoundError:
-            return False
-        return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev) and here.st_nlink > 0
-
-    def close(self, fd: int) -> None:
-        os.close(fd)
-
-
-def _fallocate_keep_size(fd: int, offset: int, length: int) -> None:
-    """Linux fallocate(2) with FALLOC_FL_KEEP_SIZE, which os does not offer; elsewhere nothing is reserved."""
-    import ctypes
-    import errno
-    import sys
-
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.fallocate(fd, 1, ctypes.c_int64(offset), ctypes.c_int64(length)) != 0:
-        number = ctypes.get_errno()
-        if number in (errno.EOPNOTSUPP, errno.ENOSYS):
-            return  # a file system without it: a full disk is then met by write, which is handled as well
-        raise OSError(number, os.strerror(number))
+CLOCK_STEP_SECONDS = 1.0
+"""A wall clock that goes back by more gets a record; less is how clocks are kept right."""
+MAX_CLOCK_BEHIND_SECONDS = 30.0
+"""A start with a clock this far behind the last record is refused: certificates would be judged by it, too."""
+MAX_OWED = 10_000
+"""Outcomes kept while nothing can be written, some 2 KB each. No new request begins then, so they are bounded by what
+was under way; beyond this the next start writes `unknown-after-crash` for them."""
+MAX_ATTEMPTS = 100
+"""Files of one first number that failed before their first record, before a start gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where and how."""
+    """Where and how. `reserve_bytes`: space kept for an open segment; left out, all of `segment_bytes`."""
 
     directory: Path
     writer: str
     segment_bytes: int = 256 * 1024 * 1024
     segment_seconds: float = 86_400.0
+    reserve_bytes: int | None = None
+    sync_seconds: float = 0.2
+    """What nobody waits for is synced at most this late."""
+    retry_seconds: float = 1.0
+    """How often an unavailable log is tried again."""
+
+
+@dataclass(slots=True)
+class _Segment:
+    fd: int
+    path: Path
+    size: int
+    opened_at: float
+    records: int = 0
+
+
+@dataclass(slots=True)
+class _Suspect:
+    segment: _Segment
+    cause: str
+    lost: tuple[int, int] | None
+    is_open: bool = True
 
 
 class AuditLog:
@@ -117,65 +93,103 @@ class AuditLog:
         self._new_id = new_id
         self._boot = boot
         self._disk = disk or RealDisk()
-        self._seq = 0
-        self._written = 0
-        self._synced = 0
-        self._fd = -1
-        self._path = settings.directory
-        self._size = 0
-        self._reserved = 0
-        self._opened_at = 0.0
-        self._cause = "the log is not open"
+        self._ledger = Ledger()
+        self._segment: _Segment | None = None
+        self._retired: list[_Segment] = []
+        self._suspect: list[_Suspect] = []
+        self._cause = "the audit log is not open"
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._syncing = False
+        self._sync: asyncio.Future[None] | None = None
+        self._generation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-sync")
         self._lock_fd = -1
-        self._open_intents: dict[str, Mapping[str, Any]] = {}
+        self._open_intents: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        self._owed: dict[str, dict[str, Any]] = {}
+        self._last_time = 0.0
 
     # -- life
 
     async def open(self) -> None:
-        """Take the writer's lock, recover what a crash left, start a segment. Raises LogUnavailableError, OSError."""
+        """Take the writer's lock, put in order what a crash left, start a segment. Raises LogUnavailableError."""
         directory = self._settings.directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock(directory)
+            recovered = await asyncio.to_thread(recover, directory)
+            self._check_clock(recovered)
+            self._ledger = Ledger(recovered.last_seq, recovered.last_seq)
+            self._begin_segment(start=True)
+            self._write_start(recovered)
+            await self.durable(self._ledger.written)
+        except BaseException as error:
+            await self._abandon()
+            if isinstance(error, OSError):
+                raise LogUnavailableError(_cause(error, directory)) from error
+            raise
+
+    def _take_lock(self, directory: Path) -> None:
         self._lock_fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._lock_fd)
-            raise LogUnavailableError(f"another process writes the log in {directory}") from error
-        recovered = await asyncio.to_thread(recover, directory)
-        self._seq = self._written = self._synced = recovered.last_seq
-        self._begin_segment()
-        self.append(RecordType.LOG_START, Outcome.DONE, body={"writer": self._settings.writer, "format": VERSION})
-        if recovered.cut_bytes:
+            raise LogUnavailableError(
+                f"another process writes the audit log in {directory}; stop it, or give this one its own data_dir"
+            ) from error
+
+    def _check_clock(self, recovered: Recovered) -> None:
+        """Both are RFC 3339 of one width, so text compares as time."""
+        now = self._clock()
+        if rfc3339(now + MAX_CLOCK_BEHIND_SECONDS) < recovered.last_time:
+            raise LogUnavailableError(
+                f"this machine's clock says {rfc3339(now)}, but the audit log's last record is of "
+                f"{recovered.last_time}; set the clock right"
+            )
+
+    def _write_start(self, recovered: Recovered) -> None:
+        """`log.start` is last: where it stands, everything before it has been put in order."""
+        if recovered.cut_bytes or recovered.damaged_lines:
             self.append(
                 RecordType.LOG_RECOVERED,
                 Outcome.DONE,
                 body={
                     "segment": recovered.segment,
                     "cut_bytes": recovered.cut_bytes,
+                    "cut_sha256": recovered.cut_sha256,
+                    "damaged_lines": recovered.damaged_lines,
                     "last_seq": recovered.last_seq,
                 },
             )
-        for intent in recovered.open_intents:
-            self._unknown(intent)
-        await self.durable(self._seq)
+        for intent in recovered.open_intents.values():
+            self.append(**self._ending(intent, Outcome.UNKNOWN_AFTER_CRASH))
+        self.append(RecordType.LOG_START, Outcome.DONE, body={"writer": self._settings.writer, "format": VERSION})
 
     async def close(self) -> None:
-        """Write the end, sync, let the lock go."""
-        if self._fd >= 0:
-            try:
-                await self.durable(
-                    self.append(RecordType.LOG_STOP, Outcome.DONE, body={"writer": self._settings.writer})
-                )
-            finally:
-                self._close_segment()
+        """Write the end, sync, let the lock go. Raises LogUnavailableError when the end cannot be made durable."""
+        try:
+            if self._segment is not None:
+                body = {"writer": self._settings.writer}
+                await self.durable(self.append(RecordType.LOG_STOP, Outcome.DONE, body=body))
+        finally:
+            await self._abandon()
+
+    async def _abandon(self) -> None:
         for handle in (self._timer, self._retry):
             if handle is not None:
                 handle.cancel()
+        self._timer = self._retry = None
+        if self._sync is not None:
+            await asyncio.wait([self._sync])
+        self._cause = "the audit log is closed"
+        self._fail_waiting()
+        if self._segment is not None:
+            self._retired.append(self._segment)
+            self._segment = None
+        for segment in self._retired:
+            self._close_quietly(segment, release=True)
+        self._retired.clear()
+        self._close_suspect()
         self._thread.shutdown(wait=True)
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
@@ -183,7 +197,7 @@ class AuditLog:
 
     @property
     def available(self) -> bool:
-        return self._fd >= 0
+        return self._segment is not None
 
     @property
     def cause(self) -> str:
@@ -207,14 +221,14 @@ class AuditLog:
     ) -> int:
         """Hand one record to the kernel; returns its sequence number. Raises LogUnavailableError.
 
-        The line is in the file, though not yet on the disk, when this returns.
+        The line is in the file, though not yet on the disk, when this returns. An intent's effect must wait for
+        `durable`: if that fails, the log says later that it was refused. Where the outcome of a written intent
+        cannot be written, this raises as well, and the record follows as soon as the log can be written again.
         """
-        if self._fd < 0:
-            raise LogUnavailableError(self._cause)
         now = self._clock()
         record: dict[str, Any] = {
             "v": VERSION,
-            "seq": self._seq + 1,
+            "seq": 0,
             "id": record_id or self._new_id(),
             "time": rfc3339(now),
             "boot": self._boot,
@@ -222,45 +236,73 @@ class AuditLog:
             "type": record_type,
             "outcome": outcome,
         }
-        known = {"cluster": cluster, "actor": actor, "login": login, "source": source}
-        record.update({key: value for key, value in known.items() if value is not None})
+        if cluster is not None:
+            record["cluster"] = cluster
+        if actor is not None:
+            record["actor"] = actor
+        if login is not None:
+            record["login"] = login
+        if source is not None:
+            record["source"] = source
         if event is not None:
             record["event"] = event
         if body is not None:
             record["body"] = body
-        self._write(encode(record))
-        self._seq += 1
-        self._written = self._seq
-        if self._timer is None:
-            self._timer = self._loop.call_later(SYNC_SECONDS, self._sync_tick)
-        return self._seq
-
-    def _write(self, line: bytes) -> None:
-        if self._size + len(line) > self._settings.segment_bytes or self._due():
-            self._rotate()
         try:
-            if self._size + len(line) > self._reserved:
-                self._disk.reserve(self._fd, self._reserved, RESERVE_BYTES)
-                self._reserved += RESERVE_BYTES
-            written = self._disk.write(self._fd, line)
+            if now < self._last_time - CLOCK_STEP_SECONDS:
+                self._record_clock(now)
+            self._last_time = now
+            seq = self._hand_over(record)
+        except LogUnavailableError:
+            self._owe(record)
+            raise
+        if outcome is Outcome.INTENT:
+            self._open_intents[intent_key(record)] = (seq, record)
+        elif self._open_intents and outcome is not Outcome.STARTED:
+            self._open_intents.pop(intent_key(record), None)
+        return seq
+
+    def _record_clock(self, now: float) -> None:
+        earlier, self._last_time = self._last_time, now
+        self.append(RecordType.LOG_CLOCK, Outcome.DONE, body={"from": rfc3339(earlier), "to": rfc3339(now)})
+
+    def _hand_over(self, record: dict[str, Any]) -> int:
+        segment = self._segment
+        if segment is None:
+            raise LogUnavailableError(self._cause)
+        record["seq"] = self._ledger.written + 1
+        line = encode(record)
+        try:
+            if segment.records and self._is_full(segment, len(line)):
+                segment = self._rotate(segment)
+            if self._disk.write(segment.fd, line) != len(line):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))  # noqa: TRY301 - a short write means just that
         except OSError as error:
             self._fail(error)
             raise LogUnavailableError(self._cause) from error
-        if written != len(line):
-            self._fail(OSError(28, "short write"))
-            raise LogUnavailableError(self._cause)
-        self._size += len(line)
+        segment.size += len(line)
+        segment.records += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._settings.sync_seconds, self._sync_tick)
+        return self._ledger.write()
 
-    def _due(self) -> bool:
-        return self._mono() - self._opened_at > self._settings.segment_seconds
+    def _owe(self, record: dict[str, Any]) -> None:
+        """An outcome whose intent is in the log is written when the log comes back: every request has one."""
+        outcome = record["outcome"]
+        if outcome is Outcome.INTENT or outcome is Outcome.STARTED or len(self._owed) >= MAX_OWED:
+            return
+        key = intent_key(record)
+        if self._open_intents.pop(key, None) is not None:
+            self._owed[key] = record
 
     # -- durability
 
     async def durable(self, seq: int) -> None:
         """Return once an fdatasync that covers `seq` has succeeded. Raises LogUnavailableError."""
-        if seq <= self._synced:
+        standing = self._ledger.standing(seq)
+        if standing is Standing.DURABLE:
             return
-        if self._fd < 0:
+        if standing is Standing.LOST or self._segment is None:
             raise LogUnavailableError(self._cause)
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((seq, future))
@@ -273,181 +315,185 @@ class AuditLog:
 
     def _start_sync(self) -> None:
         """One sync at a time; those who come while it runs share the next one."""
-        if self._syncing or self._fd < 0 or self._synced >= self._written:
+        segment, ledger = self._segment, self._ledger
+        if self._sync is not None or segment is None or ledger.synced >= ledger.written:
             return
-        self._syncing = True
-        fd, path, upto = self._fd, self._path, self._written
-        job = self._loop.run_in_executor(self._thread, self._sync, fd, path)
-        job.add_done_callback(lambda done: self._sync_done(done, fd, upto))
+        retired, self._retired = self._retired, []
+        sizes = [one.size for one in (*retired, segment)]
+        upto, generation = ledger.written, self._generation
+        self._sync = self._loop.run_in_executor(self._thread, self._sync_all, [*retired, segment], sizes)
+        self._sync.add_done_callback(lambda done: self._sync_done(done, retired, upto, generation))
 
-    def _sync(self, fd: int, path: Path) -> None:
-        if not self._disk.same(fd, path):
-            raise OSError(2, f"the log's file {path.name} was removed or replaced")
-        self._disk.sync(fd)
+    def _sync_all(self, owing: list[_Segment], sizes: list[int]) -> None:
+        """Oldest first, in the thread: what a segment owes is on the disk before a later one counts."""
+        for segment, size in zip(owing, sizes, strict=True):
+            if not self._disk.same(segment.fd, segment.path, size):
+                raise OSError(ENOENT, f"{segment.path.name} was removed, replaced or cut")
+            self._disk.sync(segment.fd)
 
-    def _sync_done(self, done: asyncio.Future[None], fd: int, upto: int) -> None:
-        self._syncing = False
+    def _sync_done(self, done: asyncio.Future[None], retired: list[_Segment], upto: int, generation: int) -> None:
+        self._sync = None
+        for segment in retired:
+            self._close_quietly(segment, release=True)
         error = done.exception()
-        if fd != self._fd:
-            return  # the segment failed or was closed meanwhile; its waiters were told
+        if generation != self._generation:  # the log failed meanwhile; those who waited were told
+            self._close_suspect()
+            return
         if error is not None:
             self._fail(error if isinstance(error, OSError) else OSError(5, str(error)))
             return
-        self._synced = upto
-        still: list[tuple[int, asyncio.Future[None]]] = []
+        self._ledger.sync(upto)
+        still = [(seq, future) for seq, future in self._waiting if seq > upto]
         for seq, future in self._waiting:
-            if seq > upto:
-                still.append((seq, future))
-            elif not future.done():
+            if seq <= upto and not future.done():
                 future.set_result(None)
         self._waiting = still
         if still:
             self._start_sync()
+        elif self._ledger.synced < self._ledger.written and self._timer is None:
+            self._timer = self._loop.call_later(self._settings.sync_seconds, self._sync_tick)
 
     # -- segments
 
-    def _begin_segment(self) -> None:
-        path = self._settings.directory / f"{self._seq + 1:020d}.ndjson"
-        number = 0
-        while True:
-            try:
-                fd = self._disk.open(path)
-                break
-            except FileExistsError:  # a segment that failed before its first record
-                number += 1
-                path = self._settings.directory / f"{self._seq + 1:020d}-{number}.ndjson"
+    def _is_full(self, segment: _Segment, more: int) -> bool:
+        return (
+            segment.size + more > self._settings.segment_bytes
+            or self._mono() - segment.opened_at > self._settings.segment_seconds
+        )
+
+    def _rotate(self, full: _Segment) -> _Segment:
+        """A new segment; the next sync begins with what the old one owes. Raises OSError."""
+        fresh = self._begin_segment()
+        self._retired.append(full)
+        return fresh
+
+    def _begin_segment(self, *, start: bool = False) -> _Segment:
+        """`start`: the writer begins. Its name is on the disk when this returns. Raises OSError; no state changed."""
+        settings, first_seq = self._settings, self._ledger.written + 1
+        fd, path = self._new_file(first_seq)
         header = encode(
             {
                 "header": {
                     "v": VERSION,
-                    "writer": self._settings.writer,
+                    "writer": settings.writer,
                     "boot": self._boot,
-                    "first_seq": self._seq + 1,
+                    "first_seq": first_seq,
+                    "start": start,
                     "time": rfc3339(self._clock()),
                 }
             }
         )
         try:
-            self._disk.reserve(fd, 0, RESERVE_BYTES)
+            reserve = settings.segment_bytes if settings.reserve_bytes is None else settings.reserve_bytes
+            self._disk.reserve(fd, 0, reserve)
             if self._disk.write(fd, header) != len(header):
-                raise OSError(28, "short write")  # noqa: TRY301 - the same clean-up
+                raise OSError(ENOSPC, os.strerror(ENOSPC))  # noqa: TRY301 - the same clean-up
+            self._disk.sync_directory(settings.directory)
         except OSError:
             self._disk.close(fd)
+            path.unlink(missing_ok=True)  # it holds no record; a full disk would collect one a second
             raise
-        self._fd, self._path = fd, path
-        self._size, self._reserved = len(header), RESERVE_BYTES
-        self._opened_at = self._mono()
-        _sync_directory(self._settings.directory)
+        self._segment = _Segment(fd, path, len(header), self._mono())
+        return self._segment
 
-    def _rotate(self) -> None:
-        """A new segment; what the old one still owes is synced here, once, since its waiters belong to it."""
-        try:
-            self._disk.sync(self._fd)
-        except OSError as error:
-            self._fail(error)
-            raise LogUnavailableError(self._cause) from error
-        self._synced = self._written
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting.clear()
-        self._close_segment()
-        try:
-            self._begin_segment()
-        except OSError as error:
-            self._fail(error)
-            raise LogUnavailableError(self._cause) from error
+    def _new_file(self, first_seq: int) -> tuple[int, Path]:
+        for attempt in range(MAX_ATTEMPTS):
+            path = self._settings.directory / segment_name(first_seq, attempt)
+            try:
+                return self._disk.open(path), path
+            except FileExistsError:
+                continue
+        raise FileExistsError(17, f"{MAX_ATTEMPTS} segments of number {first_seq} were given up")
 
-    def _close_segment(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            self._disk.close(fd)
+    # -- failure
 
     def _fail(self, error: OSError) -> None:
-        """The segment is suspect: nobody who waits is told it was written; a new segment is tried every second."""
-        self._cause = f"the audit log cannot be written ({error.strerror or error})"
-        self._close_segment()
-        self._seq = self._written  # numbers of lines that failed are not used again within this file
+        """The segment is suspect: nobody who waits is told that it was written; a new one is tried every second."""
+        self._cause = _cause(error, self._settings.directory)
+        self._generation += 1
+        lost = self._ledger.fail()
+        segment, self._segment = self._segment, None
+        given_up = [*self._retired, segment] if segment is not None else self._retired
+        self._suspect += [_Suspect(one, self._cause, lost) for one in given_up]
+        self._retired.clear()
+        if self._sync is None:
+            self._close_suspect()
+        if lost is not None:
+            self._refuse_lost(lost[0])
+        self._fail_waiting()
+        if self._retry is None:
+            self._retry = self._loop.call_later(self._settings.retry_seconds, self._try_again)
+
+    def _close_suspect(self) -> None:
+        """Not while a sync runs: its file descriptor would be somebody else's."""
+        for one in self._suspect:
+            if one.is_open:
+                one.is_open = False
+                self._close_quietly(one.segment, release=False)
+
+    def _refuse_lost(self, first_lost: int) -> None:
+        """Who waited for these intents is refused, so nothing was sent: that is their outcome."""
+        for key, (seq, intent) in list(self._open_intents.items()):
+            if seq >= first_lost and len(self._owed) < MAX_OWED:
+                del self._open_intents[key]
+                self._owed[key] = self._ending(intent, Outcome.REFUSED)
+
+    def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for _, future in waiting:
             if not future.done():
                 future.set_exception(LogUnavailableError(self._cause))
-        if self._retry is None:
-            self._retry = self._loop.call_later(RETRY_SECONDS, self._try_again)
 
     def _try_again(self) -> None:
+        """Begin elsewhere, say what happened, pay what is owed."""
         self._retry = None
-        if self._fd >= 0 or self._lock_fd < 0:
+        if self._segment is not None or self._lock_fd < 0:
             return
         try:
+            if self._sync is not None:  # a slow disk still holds the old sync
+                raise OSError(5, "the disk does not answer")  # noqa: TRY301 - tried again like any other error
             self._begin_segment()
         except OSError as error:
-            self._cause = f"the audit log cannot be written ({error.strerror or error})"
-            self._retry = self._loop.call_later(RETRY_SECONDS, self._try_again)
+            self._cause = _cause(error, self._settings.directory)
+            self._retry = self._loop.call_later(self._settings.retry_seconds, self._try_again)
             return
-        self._synced = self._written
+        try:
+            self._pay()
+        except LogUnavailableError:
+            return  # failed again, and `_fail` has asked for the next try
 
-    def _unknown(self, intent: Mapping[str, Any]) -> None:
-        event = dict(intent.get("event") or {})
-        event["stage"] = "ResponseComplete"
-        event.pop("responseStatus", None)
-        self.append(
-            RecordType(str(intent["type"])),
-            Outcome.UNKNOWN_AFTER_CRASH,
-            cluster=intent.get("cluster"),
-            actor=intent.get("actor"),
-            login=intent.get("login"),
-            source=intent.get("source"),
-            event=event,
-        )
+    def _pay(self) -> None:
+        while self._suspect:
+            one = self._suspect[0]
+            first, last = one.lost or (None, None)
+            body = {"segment": one.segment.path.name, "cause": one.cause, "from_seq": first, "to_seq": last}
+            self.append(RecordType.LOG_SUSPECT, Outcome.FAILED, body=body)
+            del self._suspect[0]
+        while self._owed:
+            key, record = next(iter(self._owed.items()))
+            if "record_type" in record:
+                self.append(**record)
+            else:
+                self._hand_over(record)
+            self._owed.pop(key, None)
 
+    def _ending(self, intent: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+        """What `append` is given to end an intent of which nothing more is known."""
+        known = {key: intent.get(key) for key in ("cluster", "actor", "login", "source", "body")}
+        event = intent.get("event")
+        if isinstance(event, Mapping):
+            known["event"] = {**event, "stage": "ResponseComplete", "stageTimestamp": rfc3339(self._clock())}
+        same_id = {} if "event" in known else {"record_id": str(intent.get("id"))}
+        return {"record_type": RecordType(str(intent["type"])), "outcome": outcome, **known, **same_id}
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a start found: the last sequence number, what was cut, and intents that have no outcome."""
-
-    last_seq: int
-    segment: str
-    cut_bytes: int
-    open_intents: tuple[Mapping[str, Any], ...]
-
-
-def recover(directory: Path) -> Recovered:
-    """Cut a torn tail of the last segment; find intents without outcome. Raises OSError."""
-    segments = sorted(directory.glob("*.ndjson"))
-    if not segments:
-        return Recovered(0, "", 0, ())
-    last = segments[-1]
-    size = last.stat().st_size
-    good, intents, seq = 0, {}, 0
-    with last.open("rb") as lines:
-        for line in lines:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                break
-            good += len(line)
-            if "header" in record:
-                seq = int(record["header"]["first_seq"]) - 1
-                continue
-            seq = int(record["seq"])
-            audit_id = (record.get("event") or {}).get("auditID")
-            if record.get("outcome") == Outcome.INTENT:
-                intents[audit_id] = record
-            elif record.get("outcome") != Outcome.STARTED:
-                intents.pop(audit_id, None)
-    if good < size:
-        with last.open("r+b") as file:
-            file.truncate(good)
-            os.fsync(file.fileno())
-    return Recovered(seq, last.name, size - good, tuple(intents.values()))
+    def _close_quietly(self, segment: _Segment, *, release: bool) -> None:
+        """Nothing depends on it any more, so an error here changes nothing that anybody was told."""
+        with suppress(OSError):
+            if release:
+                self._disk.release(segment.fd, segment.size)
+        with suppress(OSError):
+            self._disk.close(segment.fd)
 
 
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _cause(error: OSError, directory: Path) -> str:
+    return f"the audit log in {directory} cannot be written ({error.strerror or error})"

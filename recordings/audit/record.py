@@ -16,7 +16,10 @@ VERSION = 1
 
 
 class Outcome(StrEnum):
-    """How it ended. `intent` is written before the effect; every intent gets one of the others."""
+    """How it ended. `intent` is written before the effect; every intent gets one of the last five.
+
+    `started` is no end: it says that a long answer has begun.
+    """
 
     INTENT = "intent"
     STARTED = "started"
@@ -31,18 +34,23 @@ class RecordType(StrEnum):
     """Every type of record."""
 
     KUBE_REQUEST = "kube.request"
+    REQUEST_REFUSED = "request.refused"
+    CONNECTION_REFUSED = "connection.refused"
+    REFUSALS = "refusals.rollup"
     USER_LOGIN = "user.login"
     USER_LOGIN_FAILED = "user.login.failed"
     USER_LOGOUT = "user.logout"
     LOGIN_ENDED = "login.ended"
     CERT_ISSUE = "cert.issue"
     CERT_REFUSE = "cert.refuse"
-    REFUSALS = "refusals.rollup"
+    CLUSTER_ADD = "cluster.add"
+    ROLE_CHANGE = "role.change"
+    CONFIG_CHANGE = "config.change"
     LOG_START = "log.start"
     LOG_STOP = "log.stop"
     LOG_RECOVERED = "log.recovered"
-    ROLE_CHANGE = "role.change"
-    CONFIG_CHANGE = "config.change"
+    LOG_SUSPECT = "log.suspect"
+    LOG_CLOCK = "log.clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,33 @@ class TypeRow:
     fields: tuple[tuple[str, str], ...] = ()
 
 
+_REASON = ("reason", "a member of auth.errors.Reason")
+_MESSAGE = ("message", "the sentence that the person was shown")
+_WRITER = ("writer", "the writer's name, which is its directory's")
+
 TYPES: tuple[TypeRow, ...] = (
     TypeRow(
         RecordType.KUBE_REQUEST, "A request to a cluster; `event` is an audit.k8s.io/v1 Event whose user is the person."
+    ),
+    TypeRow(
+        RecordType.REQUEST_REFUSED,
+        "A request that was refused before anybody was known, where it is recorded by itself.",
+        (_REASON, _MESSAGE, ("detail", "which check refused it")),
+    ),
+    TypeRow(
+        RecordType.CONNECTION_REFUSED,
+        "A connection that ended before its first request, where it is recorded by itself.",
+        (_REASON, ("detail", "the handshake's error")),
+    ),
+    TypeRow(
+        RecordType.REFUSALS,
+        "Refusals before authentication, counted exactly.",
+        (
+            ("counts", "list of {reason, source, count}; source is a network, or * past the table's size"),
+            ("total", "their sum"),
+            ("since", "RFC 3339, the first one"),
+            ("until", "RFC 3339, when they were counted up"),
+        ),
     ),
     TypeRow(
         RecordType.USER_LOGIN,
@@ -64,34 +96,63 @@ TYPES: tuple[TypeRow, ...] = (
         (
             ("connector", "the identity provider's name"),
             ("key", "hash of the key the login is bound to"),
-            ("expires", "end"),
+            ("expires", "RFC 3339, its end"),
         ),
     ),
     TypeRow(
-        RecordType.USER_LOGIN_FAILED, "A sign-in that failed.", (("connector", ""), ("reason", ""), ("message", ""))
+        RecordType.USER_LOGIN_FAILED,
+        "Somebody who is known was not let in.",
+        (("connector", "the identity provider's name"), _REASON, _MESSAGE),
     ),
-    TypeRow(RecordType.USER_LOGOUT, "Somebody signed out.", (("reason", ""),)),
-    TypeRow(RecordType.LOGIN_ENDED, "A login was ended by the server.", (("reason", ""),)),
+    TypeRow(RecordType.USER_LOGOUT, "Somebody signed out.", (("reason", "how"),)),
+    TypeRow(RecordType.LOGIN_ENDED, "A login was ended by the server.", (("reason", "why"),)),
     TypeRow(
         RecordType.CERT_ISSUE,
         "A certificate was issued.",
         (("serial", "hexadecimal"), ("not_after", "RFC 3339"), ("key", "hash of its public key")),
     ),
-    TypeRow(RecordType.CERT_REFUSE, "A certificate was asked for and refused.", (("reason", ""), ("message", ""))),
+    TypeRow(RecordType.CERT_REFUSE, "A certificate was asked for and refused.", (_REASON, _MESSAGE)),
     TypeRow(
-        RecordType.REFUSALS,
-        "Refusals before authentication, counted exactly.",
-        (("counts", "list of {reason, source, count}"), ("since", "RFC 3339"), ("until", "RFC 3339")),
+        RecordType.CLUSTER_ADD,
+        "A cluster was added.",
+        (("name", "its name"), ("server", "its API server's URL")),
     ),
-    TypeRow(RecordType.LOG_START, "A writer began.", (("writer", ""), ("version", ""))),
-    TypeRow(RecordType.LOG_STOP, "A writer ended in order.", (("writer", ""),)),
+    TypeRow(
+        RecordType.ROLE_CHANGE,
+        "Roles were loaded, or refused with their mistakes.",
+        (("roles", "names of the roles that hold now"), ("error", "why the files were refused; the old roles hold")),
+    ),
+    TypeRow(
+        RecordType.CONFIG_CHANGE,
+        "A cluster or setting changed while running.",
+        (("what", "what changed"), ("error", "why it was refused; the old one holds")),
+    ),
+    TypeRow(RecordType.LOG_START, "A writer began.", (_WRITER, ("format", "the records' version"))),
+    TypeRow(RecordType.LOG_STOP, "A writer ended in order.", (_WRITER,)),
     TypeRow(
         RecordType.LOG_RECOVERED,
-        "A torn tail was cut after a crash.",
-        (("segment", ""), ("cut_bytes", ""), ("last_seq", "")),
+        "What a crash left was put in order at the next start.",
+        (
+            ("segment", "the file"),
+            ("cut_bytes", "how many bytes of an unfinished last line were cut"),
+            ("cut_sha256", "their digest"),
+            ("damaged_lines", "lines before that which cannot be read and were left as they are"),
+            ("last_seq", "the last record that was kept"),
+        ),
     ),
     TypeRow(
-        RecordType.ROLE_CHANGE, "Roles were loaded, or refused with their mistakes.", (("roles", ""), ("error", ""))
+        RecordType.LOG_SUSPECT,
+        "A segment was given up after an error; its last records may be missing or torn.",
+        (
+            ("segment", "the file"),
+            ("cause", "the error"),
+            ("from_seq", "the first record that was never confirmed to be on the disk"),
+            ("to_seq", "the last one; nobody was told that these are safe"),
+        ),
     ),
-    TypeRow(RecordType.CONFIG_CHANGE, "A cluster or setting changed while running.", (("what", ""), ("error", ""))),
+    TypeRow(
+        RecordType.LOG_CLOCK,
+        "The wall clock went back; `seq` and `mono` give the order.",
+        (("from", "RFC 3339"), ("to", "RFC 3339")),
+    ),
 )

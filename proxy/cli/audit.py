@@ -1,0 +1,365 @@
+"""`kwit audit tail|search|show`: the log's files, read on the host that has them or from a copy."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from proxy.cli.client.problem import Problem
+from proxy.cli.client.terminal import clock, say
+from proxy.cli.output import output_option, relative
+from recordings.audit.query import Follower, Record, newest, oldest_first, story, subjects
+from recordings.audit.question import Decision, Question, at, certificates, moment
+from recordings.audit.record import RecordType
+from recordings.audit.row import harmless, harmless_json, is_harmless, row
+from recordings.errors import QuestionError
+
+POLL_SECONDS = 0.25
+"""Between two looks of `tail -f`: sooner than a person notices, and nothing for the disk."""
+MIN_CELL = 6
+"""Characters that a column keeps on a narrow terminal."""
+DEFAULT_CONFIG = Path("kwit.yaml")
+DEFAULT_DIRECTORY = Path("kwit-data/audit")
+
+NARROW = ("age", "user", "action", "object", "namespace", "cluster", "result", "code")
+WIDE = ("time", *NARROW[1:], "source", "role", "rule", "reason", "groups", "login", "id")
+_COLOURS = {"refused": "red", "failed": "red", "aborted": "yellow", "unknown-after-crash": "yellow", "intent": "dim"}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def place_options(function: _F) -> _F:
+    """`--dir` and `-c`, of which one at most is needed."""
+    directory = click.option(
+        "--dir", "directory", type=click.Path(path_type=Path), help="The log's directory, or a copy of it."
+    )
+    config = click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Or: the kwit.yaml that names it  [default: ./kwit.yaml]",
+    )
+    return directory(config(function))
+
+
+def filter_options(function: _F) -> _F:
+    """The options of a question; each narrows."""
+    options = (
+        click.option("--user", default="", help="Username of the person."),
+        click.option("--group", default="", help="One of the person's groups."),
+        click.option("--verb", default="", help="get, list, create, delete, exec …"),
+        click.option("--resource", default="", help="pods, pods/exec, deployments.apps …"),
+        click.option("-n", "--namespace", default="", help="Namespace of the object."),
+        click.option("--name", default="", help="Name of the object."),
+        click.option("--cluster", default="", help="Cluster."),
+        click.option("--decision", type=click.Choice([str(one) for one in Decision]), help="What was decided."),
+        click.option("--source", default="", help="Address, or network as 10.1.0.0/16."),
+        click.option("--type", "kind", type=click.Choice([str(one) for one in RecordType]), help="Type of record."),
+        click.option("--id", "wanted", default="", help="Id of a record or request, or its beginning."),
+        click.option("--text", default="", help="Anywhere in the record."),
+        click.option("--since", default="", help="2h, 7d, 2026-01-31, 2026-01-31T08:00:00Z."),
+        click.option("--until", default="", help="The same; not included."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.group("audit", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    r"""Follow, search and show the log.
+
+    \b
+    Examples:
+      kwit audit tail -f                                    what happens now
+      kwit audit search --user ada@example.com --since 2h   what she did
+      kwit audit search --decision deny --since 1d          who was refused what
+      kwit audit search --verb exec -n shop -o wide         shells, with role and login
+      kwit audit show 0199aef2-51c4                         everything about one request
+    """
+
+
+@command.command("tail", epilog="\b\nExample:\n  kwit audit tail -f --user ada@example.com\n")
+@click.option("-f", "--follow", is_flag=True, help="Go on; Ctrl-C ends it.")
+@click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many, to begin with.")
+@filter_options
+@place_options
+@output_option
+def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> None:
+    """The newest records, and with -f those that come."""
+    follower = Follower(_place(directory, config), _question(asked))
+    first = _reading(lambda: follower.start(lines), follower.root)
+    if not follow:
+        _show(first, form)
+        return
+    stream = _Stream(form)
+    stream.show(first)
+    while True:
+        time.sleep(POLL_SECONDS)
+        stream.show(_reading(follower.more, follower.root))
+
+
+@command.command(
+    "search",
+    epilog="\b\nExamples:\n"
+    "  kwit audit search --resource secrets --since 7d\n"
+    "  kwit audit search --user ada@example.com --limit 0 -o json | jq .event.requestURI\n",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest so many; 0 is all."
+)
+@filter_options
+@place_options
+@output_option
+def search(*, limit: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> int:
+    """Find records; exit code 1 when there is none."""
+    root, question = _place(directory, config), _question(asked)
+    if limit == 0 and form == "json":
+        return _reading(lambda: _stream_json(oldest_first(root, question)), root)
+    if limit == 0:
+        found = _reading(lambda: list(oldest_first(root, question)), root)
+    else:
+        found = _reading(lambda: newest(root, question, limit + 1), root)
+    if limit and len(found) > limit:
+        found = found[1:]
+        say(f"The newest {limit} of more; --limit 0 shows all, --since and the filters narrow.")
+    if not found:
+        say("Nothing matches. Each option narrows: leave one out, or look further back with --since.")
+        return 1
+    _show(found, form)
+    return 0
+
+
+@command.command("show", epilog="\b\nExample:\n  kwit audit show 0199aef2-51c4-7d3a-9f60-1c2b3a4d5e6f\n")
+@click.argument("wanted", metavar="ID")
+@place_options
+@output_option
+def show(*, wanted: str, directory: Path | None, config: Path | None, form: str) -> None:
+    """Everything about one request: its records, the login and the certificate behind it.
+
+    ID is that of a record or a request (`search -o name` lists them, kubectl shows a request's as Audit-Id with -v=8),
+    or its first characters.
+    """
+    root = _place(directory, config)
+    found = _reading(lambda: story(root, wanted), root)
+    if not found:
+        raise Problem(f"no record has the id {harmless(wanted)[:80]}; `kwit audit search -o name` lists ids")
+    meant = subjects([record for record in found if _begins(record, wanted)], wanted)
+    if len(meant) > 1:
+        some = ", ".join(harmless(one) for one in meant[:5])
+        raise Problem(
+            f"{harmless(wanted)} is the beginning of {len(meant)} ids ({some} …); give more of it", exit_code=2
+        )
+    if form in ("table", "wide"):
+        click.echo("\n".join(_described(record) for record in found))
+    else:
+        _show(found, form)
+
+
+# -- asking
+
+
+def _place(directory: Path | None, config: Path | None) -> Path:
+    """Where the log is. Raises Problem."""
+    if directory is None and (config is not None or DEFAULT_CONFIG.exists()):
+        from proxy.config import Config, ConfigError
+
+        try:
+            directory = Config.load(config or DEFAULT_CONFIG).audit_directory
+        except ConfigError as error:
+            raise Problem(f"{error}\nOr name the log's directory with --dir") from error
+    directory = directory or DEFAULT_DIRECTORY
+    if not directory.is_dir():
+        raise Problem(f"there is no audit log in {directory}; name its directory with --dir, or the config with -c")
+    return directory
+
+
+def _question(asked: Mapping[str, Any]) -> Question:
+    """Raises Problem."""
+    now = clock()
+    words = {key: value for key, value in asked.items() if key not in ("kind", "wanted", "decision", "since", "until")}
+    try:
+        return Question(
+            **words,
+            type=asked["kind"] or "",
+            id=asked["wanted"],
+            decision=Decision(asked["decision"]) if asked["decision"] else None,
+            since=moment(asked["since"], now) if asked["since"] else None,
+            until=moment(asked["until"], now) if asked["until"] else None,
+        )
+    except QuestionError as error:
+        raise Problem(f"expected {error}", exit_code=2) from error
+
+
+_T = TypeVar("_T")
+
+
+def _reading(read: Callable[[], _T], root: Path) -> _T:
+    """Raises Problem where the files cannot be read."""
+    try:
+        return read()
+    except QuestionError as error:
+        raise Problem(f"expected {error}", exit_code=2) from error
+    except PermissionError as error:
+        raise Problem(
+            f"{error.filename or root} may not be read by you; run this as the user that runs kwit, or on a copy"
+        ) from error
+
+
+def _begins(record: Mapping[str, Any], wanted: str) -> bool:
+    return Question(id=wanted).matches(record)
+
+
+# -- showing
+
+
+def _show(records: list[Record], form: str) -> None:
+    if form == "json":
+        _stream_json(records)
+    elif form == "yaml":
+        click.echo(_yaml(records), nl=False)
+    elif form == "name":
+        names = {row(record)["id"]: None for record in records}
+        click.echo("".join(f"{name}\n" for name in names), nl=False)
+    elif records:
+        _table([row(record) for record in records], WIDE if form == "wide" else NARROW)
+
+
+def _stream_json(records: Iterable[Record]) -> int:
+    """A record a line, as stored but for what would command a terminal: that is escaped, and means the same."""
+    import orjson
+
+    code = 1
+    for record in records:
+        code = 0
+        click.echo(harmless_json(orjson.dumps(record).decode()))
+    return code
+
+
+def _yaml(records: list[Record]) -> str:
+    """Escaped throughout where it holds what a terminal would obey."""
+    import yaml
+
+    text: str = yaml.safe_dump_all(records, sort_keys=False, allow_unicode=True, explicit_start=True)
+    if is_harmless(text):
+        return text
+    text = yaml.safe_dump_all(records, sort_keys=False, allow_unicode=False, explicit_start=True)
+    return text  # noqa: RET504 - the annotation above is for mypy
+
+
+def _table(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
+    """A table as kubectl's; on a terminal it fits, in a pipe nothing is cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    now = clock()
+    cells = [[_cell(one, column, now) for column in columns] for one in rows]
+    widest = sum(max(len(column), *(len(line[i]) for line in cells)) + 3 for i, column in enumerate(columns))
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column.upper(), no_wrap=True, overflow="ellipsis", min_width=min(MIN_CELL, len(column)))
+    for line in cells:
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in line))
+    console = Console(width=None if terminal else widest, no_color=not terminal, highlight=False, markup=False)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()), nl=False)
+
+
+def _cell(one: Mapping[str, str], column: str, now: float) -> str:
+    if column == "age":
+        seconds = _seconds(one["time"])
+        return "<unknown>" if seconds is None else relative(max(1.0, now - seconds))
+    return one[column] or "-"
+
+
+def _seconds(time_text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(time_text).timestamp()
+    except ValueError:
+        return None
+
+
+class _Stream:
+    """`tail -f`: rows as they come, under one header; the clock's time, since an age would be wrong a minute later."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._columns = ("time", *(WIDE if form == "wide" else NARROW)[1:])
+        self._widths: list[int] = []
+
+    def show(self, records: list[Record]) -> None:
+        if self._form not in ("table", "wide"):
+            _show(records, self._form)
+        elif records:
+            self._rows([row(record) for record in records])
+        sys.stdout.flush()
+
+    def _rows(self, rows: list[dict[str, str]]) -> None:
+        lines = [[self._cell(one, column) for column in self._columns] for one in rows]
+        if not self._widths:
+            lines.insert(0, [column.upper() for column in self._columns])
+            self._widths = [len(column) for column in self._columns]
+        self._widths = [max(width, *(len(line[i]) for line in lines)) for i, width in enumerate(self._widths)]
+        for line in lines:
+            text = "   ".join(cell.ljust(width) for cell, width in zip(line, self._widths, strict=True)).rstrip()
+            click.echo(_fit(text))
+
+    def _cell(self, one: Mapping[str, str], column: str) -> str:
+        if column != "time" or self._form == "wide":
+            return one[column] or "-"
+        seconds = _seconds(one["time"])
+        return one["time"] if seconds is None else f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
+
+
+def _fit(line: str) -> str:
+    """On a terminal one record is one line."""
+    if not sys.stdout.isatty():
+        return line
+    width = os.get_terminal_size(sys.stdout.fileno()).columns
+    return line if len(line) <= width else line[: max(1, width - 1)] + "…"
+
+
+_LABELS = {
+    "user": "User",
+    "groups": "Groups",
+    "action": "Action",
+    "object": "Object",
+    "namespace": "Namespace",
+    "cluster": "Cluster",
+    "code": "Status",
+    "role": "Role",
+    "rule": "Rule",
+    "reason": "Reason",
+    "source": "Source",
+    "login": "Login",
+    "id": "Id",
+}
+
+
+def _described(record: Record) -> str:
+    """A record as a paragraph, for people."""
+    one = row(record)
+    lines = [f"{one['time']}  {harmless(str(record.get('type', '')))}  {one['result']}"]
+    lines += [f"  {label + ':':<12} {one[key]}" for key, label in _LABELS.items() if one[key]]
+    body = record.get("body")
+    more = {
+        "Request": at(record, "event", "requestURI"),
+        "Agent": at(record, "event", "userAgent"),
+        "Message": at(record, "event", "responseStatus", "message"),
+        "Certificate": ",".join(certificates(record)),
+        **({str(key): value for key, value in body.items() if key != "reason"} if isinstance(body, dict) else {}),
+    }
+    lines += [
+        f"  {harmless(key) + ':':<12} {harmless(str(value))}" for key, value in more.items() if value not in (None, "")
+    ]
+    return "\n".join(lines) + "\n"
