@@ -1,0 +1,29 @@
+"""kubewitness with everything on: identity, roles, impersonation, audit log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.bench.certificates import Certificates
+from tests.bench.processes import Running, free_port, start
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def start_kwit(folder: Path, upstream: str, certificates: Certificates) -> Running:
+    """Raises StartError. State, audit log and the person's certificate are in `folder`."""
+    port = free_port()
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "tests.bench.contenders.kwit_server",
+        folder,
+        str(port),
+        upstream,
+        certificates.ca,
+        certificates.proxy.certificate,
+        certificates.proxy.key,
+    ]
+    process = start(command, port, folder / "output.log", CHECKOUT)
+    return Running(f"127.0.0.1:{port}", folder / "person.pem", folder / "person.key", folder / "ca.pem", process)

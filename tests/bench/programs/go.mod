@@ -1,0 +1,3 @@
+module kubewitness.dev/bench
+
+go 1.24
