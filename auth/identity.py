@@ -31,7 +31,7 @@ class Identity:
     username: str
     groups: tuple[str, ...] = ()
     email: str | None = None
-    claims: Mapping[str, object] = field(default=_NO_CLAIMS, compare=False, hash=False, repr=False)
+    claims: Mapping[str, object] = field(default_factory=lambda: _NO_CLAIMS, compare=False, hash=False, repr=False)
 
     @property
     def key(self) -> tuple[str, str]:
