@@ -22,7 +22,7 @@ from tests.bench.processes import Running, StartError
 from tests.bench.programs import Programs, UnavailableError, build, cache, go_version
 from tests.bench.rounds import Round, RoundError, measure
 from tests.bench.scenarios import SCENARIOS, Scenario
-from tests.bench.table import DIRECT, OURS, REFERENCE, Row, goals, summary, table
+from tests.bench.table import DIRECT, OURS, REFERENCE, Row, ciphers, goals, summary, table
 
 GO = "reverseproxy"
 CONTENDERS = (DIRECT, REFERENCE, GO, OURS)
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="kwit-bench.") as folder:
             _scenario(scenario, options.contenders or CONTENDERS, programs, Path(folder), found)
     print(f"\n{table(scenarios, found.rows)}\n")
-    print("\n".join((*goals(scenarios, found.rows), *found.notes, "", *(f"{k}: {v}" for k, v in _machine().items()))))
+    facts = {**_machine(), "ciphers": ciphers(found.rows)}
+    print("\n".join((*goals(scenarios, found.rows), *found.notes, "", *(f"{k}: {v}" for k, v in facts.items()))))
     _write(options.json, scenarios, found)
     return int(found.failed or any(row.errors for row in found.rows.values()))
 

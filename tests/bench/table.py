@@ -151,6 +151,14 @@ def goals(scenarios: Sequence[Scenario], rows: Mapping[tuple[str, str], Row]) ->
     return said
 
 
+def ciphers(rows: Mapping[tuple[str, str], Row]) -> str:
+    """Which contender spoke which suite to its client: they choose by their own defaults, and lists feel it."""
+    spoken: dict[str, set[str]] = {}
+    for row in rows.values():
+        spoken.setdefault(row.cipher, set()).add(row.contender)
+    return "; ".join(f"{', '.join(sorted(who))}: {cipher}" for cipher, who in sorted(spoken.items()))
+
+
 def _goal(what: str, value: float, limit: float, unit: str, digits: int) -> str:
     verdict = "met" if value <= limit else "MISSED"
     return f"{verdict:6} {what} {value:.{digits}f}{unit} (goal: at most {limit:g}{unit})"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.bench.rounds import Round
 from tests.bench.scenarios import SCENARIOS, Mode, Scenario
-from tests.bench.table import MIB, Row, goals, ratio, summary, table
+from tests.bench.table import MIB, Row, ciphers, goals, ratio, summary, table
 
 GET = Scenario("get-2", "1 KB GET, {connections} connections", Mode.REQUESTS, "/x", 2, 1.0, 2, goal=2.5)
 ONE = Scenario("get-1", "1 KB GET, {connections} connection", Mode.REQUESTS, "/x", 1, 1.0, 2)
@@ -134,6 +134,16 @@ def test_each_goal_is_judged_and_a_missed_one_says_so() -> None:
 def test_a_goal_is_silent_where_nginx_or_we_are_missing() -> None:
     assert goals([GET], {("get-2", "kwit"): ROW}) == []
     assert goals([GET], {("get-2", "nginx"): ROW}) == []
+
+
+def test_contenders_are_listed_by_the_cipher_that_they_spoke() -> None:
+    rows = {
+        ("get-2", "nginx"): replace(ROW, contender="nginx", cipher="A"),
+        ("get-2", "kwit"): replace(ROW, cipher="B"),
+        ("get-1", "direct"): replace(ROW, contender="direct", cipher="A"),
+    }
+
+    assert ciphers(rows) == "direct, nginx: A; kwit: B"
 
 
 def test_scenarios_have_names_of_their_own_and_quick_ones_keep_what_they_ask() -> None:
