@@ -108,7 +108,7 @@ class Web(Section):
     """Where it listens."""
     url: BaseUrl
     """How people reach it; `<url>/callback/<connector>` is the redirect URI to register with each provider."""
-    insecure_http: bool = False
+    insecure_http: bool = Field(default=False, validate_default=True)
     """Plain HTTP, for the demo; accepted on loopback only."""
     tls: Tls | None = None
     """Its serving certificate; left out: issued by kwit's own server CA."""
@@ -283,7 +283,7 @@ class Config(Section):
     """The kube listener."""
     web: Web
     """The web listener."""
-    operations: Operations = Operations()
+    operations: Operations = Field(default=Operations(), validate_default=True)
     """The operations listener."""
     login: LoginTimes = LoginTimes()
     """How long logins, certificates and groups last."""

@@ -53,22 +53,26 @@ def read_yaml(text: str) -> PlacedYaml:
     """The one document in `text`; an empty text is an empty mapping. Raises YamlError."""
     if len(text) > MAX_CHARACTERS:
         raise YamlError(f"the file is longer than {MAX_CHARACTERS} characters", 1)
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return PlacedYaml({}, {(): 1})
-        placing = _Placing(loader)
-        value = _value(placing, node, ())
+        return _read(text)
     except yaml.MarkedYAMLError as error:
         raise _from_library(error) from error
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(f"not YAML: {error}", 1) from error
     except RecursionError as error:
         raise YamlError("nested too deeply", 1) from error
+
+
+def _read(text: str) -> PlacedYaml:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return PlacedYaml({}, {(): 1})
+        placing = _Placing(loader)
+        return PlacedYaml(_value(placing, node, ()), placing.lines)
     finally:
         loader.dispose()
-    return PlacedYaml(value, placing.lines)
 
 
 def _from_library(error: yaml.MarkedYAMLError) -> YamlError:
