@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.cells import cell_len, set_cell_size
 
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
@@ -30,7 +32,12 @@ DEFAULT_DIRECTORY = Path("kwit-data/audit")
 
 NARROW = ("age", "user", "action", "object", "namespace", "cluster", "result", "code")
 WIDE = ("time", *NARROW[1:], "source", "role", "rule", "reason", "groups", "login", "id")
-_COLOURS = {"refused": "red", "failed": "red", "aborted": "yellow", "unknown-after-crash": "yellow", "intent": "dim"}
+_COLOURS = {"refused": "red", "failed": "red", "aborted": "yellow", "unknown-after-crash": "yellow"}
+_FIXED = ("age", "time", "action", "result", "code")
+"""Never cut: half a number or a result says something else."""
+_LEAST = ("groups", "login", "id", "source", "rule", "role", "reason", "cluster", "namespace", "code", "action")
+"""What a terminal too narrow goes without, first to last."""
+_GAP = "   "
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -100,10 +107,11 @@ def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | Non
         _show(first, form)
         return
     stream = _Stream(form)
-    stream.show(first)
-    while True:
-        time.sleep(POLL_SECONDS)
-        stream.show(_reading(follower.more, follower.root))
+    with suppress(KeyboardInterrupt):  # the way to end it, and no failure
+        stream.show(first)
+        while True:
+            time.sleep(POLL_SECONDS)
+            stream.show(_reading(follower.more, follower.root))
 
 
 @command.command(
@@ -256,23 +264,48 @@ def _yaml(records: list[Record]) -> str:
 
 def _table(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
     """A table as kubectl's; on a terminal it fits, in a pipe nothing is cut."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    terminal = sys.stdout.isatty()
     now = clock()
-    cells = [[_cell(one, column, now) for column in columns] for one in rows]
-    widest = sum(max(len(column), *(len(line[i]) for line in cells)) + 3 for i, column in enumerate(columns))
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column.upper(), no_wrap=True, overflow="ellipsis", min_width=min(MIN_CELL, len(column)))
+    cells = [{column: _cell(one, column, now) for column in columns} for one in rows]
+    widths = {column: max(cell_len(line[column]) for line in [_titles(columns), *cells]) for column in columns}
+    if sys.stdout.isatty():
+        widths = fitted(widths, shutil.get_terminal_size().columns)
+    click.secho(_aligned(_titles(columns), widths), bold=True)
     for line in cells:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in line))
-    console = Console(width=None if terminal else widest, no_color=not terminal, highlight=False, markup=False)
-    with console.capture() as capture:
-        console.print(table)
-    click.echo("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()), nl=False)
+        click.secho(_aligned(line, widths), fg=_COLOURS.get(line["result"]), dim=line["result"] == "intent")
+
+
+def fitted(widths: Mapping[str, int], room: int) -> dict[str, int]:
+    """Widths that fit: the widest of what may be cut gives way first, then what says least is left out."""
+    left = dict(widths)
+    for column in (*_LEAST, None):
+        while _total(left) > room:
+            most = max((name for name in left if name not in _FIXED), key=lambda name: left[name], default=None)
+            if most is None or left[most] <= MIN_CELL:
+                break
+            left[most] -= 1
+        if _total(left) <= room or column is None:
+            return left
+        if column in left:
+            del left[column]
+            left = {name: widths[name] for name in left}
+    return left
+
+
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+
+
+def _titles(columns: Iterable[str]) -> dict[str, str]:
+    return {column: column.upper() for column in columns}
+
+
+def _aligned(line: Mapping[str, str], widths: Mapping[str, int]) -> str:
+    return _GAP.join(_sized(line[column], width) for column, width in widths.items()).rstrip()
+
+
+def _sized(text: str, width: int) -> str:
+    """As many columns as the terminal has for it: a Chinese character takes two."""
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _cell(one: Mapping[str, str], column: str, now: float) -> str:
@@ -295,7 +328,7 @@ class _Stream:
     def __init__(self, form: str) -> None:
         self._form = form
         self._columns = ("time", *(WIDE if form == "wide" else NARROW)[1:])
-        self._widths: list[int] = []
+        self._widths: dict[str, int] = {}
 
     def show(self, records: list[Record]) -> None:
         if self._form not in ("table", "wide"):
@@ -305,28 +338,22 @@ class _Stream:
         sys.stdout.flush()
 
     def _rows(self, rows: list[dict[str, str]]) -> None:
-        lines = [[self._cell(one, column) for column in self._columns] for one in rows]
+        """Columns grow as they must; on a terminal one record stays one line."""
+        lines = [{column: self._cell(one, column) for column in self._columns} for one in rows]
         if not self._widths:
-            lines.insert(0, [column.upper() for column in self._columns])
-            self._widths = [len(column) for column in self._columns]
-        self._widths = [max(width, *(len(line[i]) for line in lines)) for i, width in enumerate(self._widths)]
+            lines.insert(0, _titles(self._columns))
+        for column in self._columns:
+            self._widths[column] = max(self._widths.get(column, 0), *(cell_len(line[column]) for line in lines))
+        terminal = sys.stdout.isatty()
+        widths = fitted(self._widths, shutil.get_terminal_size().columns) if terminal else self._widths
         for line in lines:
-            text = "   ".join(cell.ljust(width) for cell, width in zip(line, self._widths, strict=True)).rstrip()
-            click.echo(_fit(text))
+            click.secho(_aligned(line, widths), fg=_COLOURS.get(line["result"]), dim=line["result"] == "intent")
 
     def _cell(self, one: Mapping[str, str], column: str) -> str:
         if column != "time" or self._form == "wide":
             return one[column] or "-"
         seconds = _seconds(one["time"])
         return one["time"] if seconds is None else f"{datetime.fromtimestamp(seconds, UTC).astimezone():%H:%M:%S}"
-
-
-def _fit(line: str) -> str:
-    """On a terminal one record is one line."""
-    if not sys.stdout.isatty():
-        return line
-    width = os.get_terminal_size(sys.stdout.fileno()).columns
-    return line if len(line) <= width else line[: max(1, width - 1)] + "…"
 
 
 _LABELS = {

@@ -7,7 +7,7 @@ known but what their clocks say. Lines that cannot be read are passed over here 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -139,19 +139,5 @@ def _select(lines: Iterable[bytes], question: Question) -> Iterator[Record]:
 
 
 def _merge(streams: Iterable[Iterator[Record]], *, backward: bool) -> Iterator[Record]:
-    """By time, and a writer whose clock stepped keeps its order: none counts as earlier than one before it."""
-    further: Callable[[str, str], str] = min if backward else max
-
-    def keyed(index: int, records: Iterator[Record]) -> Iterator[tuple[str, int, Record]]:
-        reached = ""
-        for record in records:
-            time = str(record.get("time", ""))
-            reached = further(reached, time) if reached else time
-            yield reached, index, record
-
-    merged = heapq.merge(
-        *(keyed(index, records) for index, records in enumerate(streams)),
-        key=lambda item: item[:2],
-        reverse=backward,
-    )
-    return (record for _, _, record in merged)
+    """By time. A writer's next record waits for its last one, so a clock that stepped cannot change its order."""
+    return heapq.merge(*streams, key=lambda record: str(record.get("time", "")), reverse=backward)

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from recordings.audit.encode import rfc3339
+from recordings.audit.encode import encode, rfc3339
 from recordings.audit.record import Outcome
 from recordings.errors import QuestionError
 
@@ -101,7 +101,7 @@ class Question:
             and (self.decision is None or self.decision is decision(record))
             and (not self.source or _from(str(record.get("source", "")), self.source))
             and (not self.id or any(one.startswith(self.id) for one in ids(record)))
-            and (not self.text or _spelled(self.text) in orjson.dumps(record).lower())
+            and (not self.text or _spelled(self.text) in encode(record).lower())
         )
 
     def _in_time(self, record: Mapping[str, Any]) -> bool:

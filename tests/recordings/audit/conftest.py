@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,13 @@ class FaultyDisk(RealDisk):
     paths: dict[int, Path] = field(default_factory=dict)
     safe: dict[Path, int] = field(default_factory=dict)
     """Bytes of each file that an fdatasync has confirmed."""
+    closed: list[Path] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    """While it is clear, a sync that has begun does not end."""
+    syncing: bool = False
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def _call(self, name: str) -> str | None:
         kind = self.fail_at.get(len(self.calls))
@@ -57,12 +65,19 @@ class FaultyDisk(RealDisk):
     def sync(self, fd: int) -> None:
         size = os.fstat(fd).st_size
         self._call("sync")
+        self.syncing = True
+        assert self.gate.wait(5)
+        self.syncing = False
         super().sync(fd)
         self.safe[self.paths[fd]] = size
 
     def sync_directory(self, path: Path) -> None:
         self._call("sync_directory")
         super().sync_directory(path)
+
+    def close(self, fd: int) -> None:
+        self.closed.append(self.paths[fd])
+        super().close(fd)
 
     def reserve(self, fd: int, offset: int, length: int) -> None:
         self._call("reserve")

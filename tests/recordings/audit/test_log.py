@@ -375,3 +375,77 @@ async def test_a_cancelled_wait_harms_nobody(bench) -> None:
     results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in results] == [type(None), asyncio.CancelledError, type(None)]
     await log.close()
+
+
+async def test_a_segment_that_fails_during_a_sync_is_closed_once_and_only_after_it(bench, until) -> None:
+    log = bench.log()
+    await log.open()
+    bench.disk.gate.clear()
+    seq = log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    waiter = asyncio.ensure_future(log.durable(seq))
+    await until(lambda: bench.disk.syncing)
+    bench.disk.fail_at = {len(bench.disk.calls): "EIO"}
+    with pytest.raises(LogUnavailableError):
+        log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    with pytest.raises(LogUnavailableError):
+        await waiter
+    await until(lambda: "does not answer" in log.cause)
+    assert bench.disk.closed == []
+    bench.disk.gate.set()
+    await until(lambda: log.available)
+    assert bench.disk.closed == [segments(bench.directory)[0]]
+    with pytest.raises(LogUnavailableError):
+        await log.durable(seq)
+    await log.close()
+    assert bench.disk.closed == segments(bench.directory)
+
+
+async def test_what_is_written_during_a_sync_is_synced_after_it(bench, until) -> None:
+    log = bench.log()
+    await log.open()
+    bench.disk.gate.clear()
+    log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    await until(lambda: bench.disk.syncing)
+    log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    await until(lambda: log._timer is None)
+    bench.disk.gate.set()
+    path = segments(bench.directory)[0]
+    await until(lambda: bench.disk.safe[path] == path.stat().st_size)
+    await log.close()
+
+
+async def test_a_record_is_durable_only_once_the_segments_before_it_are(bench) -> None:
+    bench.segment_bytes = 600
+    log = bench.log()
+    await log.open()
+    seqs = [log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": "x"}) for _ in range(7)]
+    await log.durable(seqs[-1])
+    paths = segments(bench.directory)
+    assert len(paths) > 2
+    assert bench.disk.safe == {path: path.stat().st_size for path in paths}
+    await log.close()
+
+
+async def test_a_segments_name_is_on_the_disk_before_its_first_record(bench) -> None:
+    log = bench.log()
+    await log.open()
+    assert bench.disk.calls == ["open", "reserve", "write", "sync_directory", "write", "sync"]
+    await log.close()
+
+
+async def test_intents_are_found_where_retention_took_the_start(bench) -> None:
+    bench.segment_bytes = 700
+    log = bench.log()
+    await log.open()
+    for number in range(3):
+        log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": number})
+    intent(log, "a")
+    for number in range(6):
+        log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": number})
+    await log.durable(11)
+    await log._abandon()
+    segments(bench.directory)[0].unlink()
+    again = bench.log()
+    await again.open()
+    await again.close()
+    assert [one["event"]["auditID"] for one in bench.records() if one["outcome"] == "unknown-after-crash"] == ["a"]
