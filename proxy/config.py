@@ -435,9 +435,10 @@ def _defaults_as_written(node: Any) -> Any:
 
 
 def _without_nulls(value: object) -> object:
-    """A key without a value is as if it were commented out, which is how it comes about."""
+    """A key without a value is as if it were commented out, which is how it comes about; so is a section of such."""
     if isinstance(value, dict):
-        return {key: _without_nulls(child) for key, child in value.items() if child is not None}
+        kept = {key: _without_nulls(child) for key, child in value.items() if child is not None}
+        return {key: child for key, child in kept.items() if child != {} or value[key] == {}}
     if isinstance(value, list):
         return [_without_nulls(child) for child in value]
     return value

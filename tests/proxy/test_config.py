@@ -97,20 +97,20 @@ operations: 3
         '2: kube.url: "http://x" is not accepted; expected a URL such as https://host.example.com',
         "2: kube.adress: is not a key; did you mean address?",
         (
-            '6: login.login_ttl: "10 hours" is not accepted; expected a duration with its unit, such as 90s, 5m, 10h or '
-            "1h30m"
+            '6: login.login_ttl: "10 hours" is not accepted; expected a duration with its unit, such as 90s, 5m, 10h '
+            "or 1h30m"
         ),
         (
-            "8: connectors[0].client_id: 3 is not accepted; expected text; put it in quotes if it looks like a number or a "
-            "date"
+            "8: connectors[0].client_id: 3 is not accepted; expected text; put it in quotes if it looks like a "
+            "number or a date"
         ),
         "9: connectors[1]: \"saml\" is not accepted; expected type to be one of 'oidc', 'github'",
         "10: connectors[2]: type is missing; write which kind it is",
         "11: connectors[3].organizations: at least one organisation: everybody in the world has a GitHub account",
         "12: audit.durability: \"maybe\" is not accepted; expected one of 'mutating' or 'strict'",
         (
-            '12: audit.segment_bytes: "3GB" is not accepted; expected a size with its unit (B, KiB, MiB, GiB or TiB), such '
-            "as 64KiB"
+            '12: audit.segment_bytes: "3GB" is not accepted; expected a size with its unit (B, KiB, MiB, GiB or '
+            "TiB), such as 64KiB"
         ),
         "13: workers: 0 is not accepted; expected greater than or equal to 1",
         "14: operations: 3 is not accepted; expected a section: keys with values, indented below it",
@@ -120,8 +120,8 @@ operations: 3
 def test_what_is_missing_is_named_with_its_meaning():
     assert mistakes("") == [
         (
-            "1: installation: is missing: this installation's name; stands in every certificate, so that two installations "
-            "never accept each other's."
+            "1: installation: is missing: this installation's name; stands in every certificate, so that two "
+            "installations never accept each other's."
         ),
         "1: kube: is missing: the kube listener.",
         "1: web: is missing: the web listener.",
