@@ -605,6 +605,7 @@ def compile_policy(
         known[role.name] = role
         mistakes += [f"{where}: {text}" for text in _role_mistakes(role, allowed)]
     compiled: list[_Binding] = []
+    names: set[str] = set()
     for binding in bindings:
         where = binding.source or f"RoleBinding {binding.name}"
         found = known.get(binding.role)
@@ -617,6 +618,9 @@ def compile_policy(
                 test = _condition(binding.when, condition)
             except ConditionError as error:
                 mistakes.append(f"{where}: spec.when: {error}")
+        if binding.name in names:
+            mistakes.append(f"{where}: metadata.name: a second RoleBinding named {binding.name!r}")
+        names.add(binding.name)
         if found is not None:
             compiled.append((binding, found, test))
     if mistakes:

@@ -209,7 +209,10 @@ class _Placing:
 
 def _documents(file: str, text: str) -> Iterator[_Document]:
     """The file's documents; a file of which nothing is left is refused. Raises _FileError."""
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)  # it reads ahead: a control character fails here
+    except yaml.YAMLError as error:
+        raise _FileError(file, 1, f"not YAML: {str(error).splitlines()[0]}") from error
     some = False
     try:
         while loader.check_node():

@@ -9,12 +9,12 @@ from typing import Any
 from auth.errors import Reason
 from auth.identity import Identity
 from proxy.context import RequestContext
-from proxy.http1 import RequestHead
 from proxy.relay import End, RelayResult
 from proxy.status import Refusal
 from recordings.audit.event import RequestFacts, event, user_info
 from recordings.audit.log import AuditLog
 from recordings.audit.record import Outcome, RecordType
+from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
 
 READS = frozenset(("get", "list", "watch", "head"))
@@ -47,11 +47,15 @@ def _actor(identity: Identity) -> dict[str, Any]:
 class AuditFilter:
     """Intent, ResponseStarted, outcome and refusal of one request, through one log."""
 
-    def __init__(self, log: AuditLog, clock: Callable[[], float], *, strict: bool) -> None:
-        """`strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do."""
+    def __init__(self, log: AuditLog, clock: Callable[[], float], *, strict: bool, redaction_key: bytes) -> None:
+        """`redaction_key`: one per installation, so that hashes of equal values match.
+
+        `strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do.
+        """
         self._log = log
         self._clock = clock
         self._strict = strict
+        self._redaction_key = redaction_key
 
     def unavailable(self) -> Refusal | None:
         """A refusal while the log cannot be written: nothing happens without a record."""
@@ -156,7 +160,7 @@ class AuditFilter:
             login=credential.login_id,
             source=context.source,
             event=event(
-                _facts(context),
+                _facts(context, self._redaction_key),
                 stage,
                 self._clock(),
                 user=_user(identity, credential.login_id, credential.serial_number) if identity is not None else None,
@@ -175,7 +179,7 @@ def _code(result: RelayResult) -> int | None:
     return 502 if result.end is End.UPSTREAM_INVALID else None
 
 
-def _facts(context: RequestContext) -> RequestFacts:
+def _facts(context: RequestContext, key: bytes) -> RequestFacts:
     head, info, target = context.head, context.info, context.target
     raw = target.raw if target is not None else head.target
     agent = head.get(b"user-agent") or b""
@@ -183,7 +187,7 @@ def _facts(context: RequestContext) -> RequestFacts:
         return RequestFacts(
             context.audit_id,
             head.method.lower(),
-            _uri(head, raw),
+            redact_uri(raw.decode("ascii", "backslashreplace"), key),
             agent.decode(),
             context.source,
             context.received_at,
@@ -192,7 +196,7 @@ def _facts(context: RequestContext) -> RequestFacts:
     return RequestFacts(
         context.audit_id,
         info.verb,
-        _uri(head, raw),
+        redact_uri(raw.decode("ascii", "backslashreplace"), key),
         agent.decode(),
         context.source,
         context.received_at,
@@ -204,13 +208,3 @@ def _facts(context: RequestContext) -> RequestFacts:
         info.namespace,
         info.name,
     )
-
-
-def _uri(_head: RequestHead, raw: bytes) -> str:
-    """The target as it goes upstream, without the values of parameters that carry credentials."""
-    text = raw.decode("ascii", "backslashreplace")
-    if "token=" not in text:
-        return text
-    path, mark, query = text.partition("?")
-    kept = [p.split("=", 1)[0] + "=REDACTED" if "token" in p.split("=", 1)[0].lower() else p for p in query.split("&")]
-    return path + mark + "&".join(kept)

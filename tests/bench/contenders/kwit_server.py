@@ -173,7 +173,7 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
             AuthorizationFilter(lambda: policy.policy, lambda _: LABELS),
             ImpersonationFilter(lambda _: ()),
         ),
-        AuditFilter(log, time.time, strict=False),
+        AuditFilter(log, time.time, strict=False, redaction_key=b"k" * 32),
         pool,
         loop=loop,
         clock=time.time,
