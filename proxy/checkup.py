@@ -41,7 +41,6 @@ async def examine(config: Config, now: float, environ: Mapping[str, str]) -> lis
     for check in (disk, clock, roles):
         findings += _guarded(check.__name__, lambda check=check: check(config, now))  # type: ignore[misc]
     findings += _guarded("files", lambda: files(config, now, environ))
-    findings += _guarded("mapping", lambda: mappings(config))
     findings += _guarded("provider", lambda: providers(config, now))
     registry = ClusterRegistry.load(config.clusters_dir)
     findings += clusters(registry)
@@ -141,19 +140,6 @@ def files(config: Config, now: float, environ: Mapping[str, str]) -> Iterator[Fi
             yield from _serving(section, tls, now)
     for connector in config.connectors:
         yield from _secret(connector, environ)
-
-
-def mappings(config: Config) -> Iterator[Finding]:
-    """Whether the CEL expressions compile."""
-    from auth.mapping import MappingError, compile_mapping
-
-    for connector in config.connectors:
-        if isinstance(connector, OidcConnector):
-            expressions = connector.mapping
-            try:
-                compile_mapping(expressions.username, expressions.groups, expressions.email)
-            except MappingError as error:
-                yield fail(f"connector {connector.name}", str(error), "mend its mapping")
 
 
 def providers(config: Config, now: float) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from auth.mapping import compile_expression
 from proxy.config_mistakes import ConfigError, Mistake, explain
 from proxy.config_types import (
     Address,
@@ -175,7 +176,7 @@ class State(Section):
 
 
 class ClaimMapping(Section):
-    """Claims to identity, as CEL expressions over `claims`; `auth.mapping` compiles them, `kwit doctor` tries them."""
+    """Claims to identity, as CEL expressions over `claims`."""
 
     username: Text = "claims.email"
     """Text: what clusters and records call the person."""
@@ -183,6 +184,13 @@ class ClaimMapping(Section):
     """List of text; write `[]` where the provider has none."""
     email: Text | None = None
     """Text; left out: the claim `email` if it is there."""
+
+    @field_validator("username", "groups", "email")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            compile_expression(value)
+        return value
 
 
 class Connector(Section):

@@ -181,6 +181,10 @@ def test_plain_http_on_loopback_is_possible_when_it_is_said():
     ("entry", "expected"),
     [
         ("{name: corp, type: github, client_id: x, client_secret_env: A, organizations: [o]}", "corp stands twice"),
+        (
+            "{name: o, type: oidc, issuer: 'https://x', client_id: x, client_secret_env: A, mapping: {email: 'a ++'}}",
+            "no CEL expression",
+        ),
         ("{name: gh, type: github, client_id: x, organizations: [o]}", "exactly one of client_secret_file"),
         (
             "{name: gh, type: github, client_id: x, client_secret_env: A, client_secret_file: b, organizations: [o]}",
