@@ -66,7 +66,7 @@ SCENARIOS = (
     Scenario("list-2m", "2 MB list, 2 connections", Mode.REQUESTS, LIST_2M, 2, 3.0, 3, goal=1.1),
     Scenario("chunked-2m", "2 MB list in 1 KB pieces, 2 connections", Mode.REQUESTS, CHUNKED_2M, 2, 3.0, 3),
     Scenario("connect", "new connection for each GET, 4 at once", Mode.CONNECTS, POD, 4, 3.0, 3),
-    Scenario("watch", "{connections:,} watches held", Mode.WATCHES, WATCH, 1000, 6.0, 1),
-    Scenario("upload", "{gib:g} GiB body", Mode.UPLOAD, CREATE, 1, 0.0, 1, upload_bytes=2 * GIB),
+    Scenario("watch", "{connections:,} watches held", Mode.WATCHES, WATCH, 1000, 6.0, 2),
+    Scenario("upload", "{gib:g} GiB body", Mode.UPLOAD, CREATE, 1, 0.0, 3, upload_bytes=2 * GIB),
 )
 """Four operations at once where the number is not the point: the machine has two cores."""

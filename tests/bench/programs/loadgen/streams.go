@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	openingAtOnce = 16        // handshakes under way: more measures queues, not memory
-	uploadPiece   = 256 << 10 // one write
+	settleTime    = time.Second // what opening 1,000 streams still owes is not the streams' cost
+	openingAtOnce = 16          // handshakes under way: more measures queues, not memory
+	uploadPiece   = 256 << 10   // one write
 )
 
 // watches holds o.connections streams: all have brought their first event before the go-ahead, and they stay open
@@ -18,36 +19,27 @@ func watches(t *target, o options) (result, error) {
 	var events, failed atomic.Int64
 	var firstError atomic.Value
 	slots := make(chan struct{}, openingAtOnce)
-	open := make([]*connection, o.connections)
-	err := each(o.connections, func(i int) error {
+	err := each(o.connections, func(int) error {
 		slots <- struct{}{}
 		defer func() { <-slots }()
 		c, err := t.dial(4 << 10)
 		if err != nil {
 			return err
 		}
-		open[i] = c
-		return c.beginWatch(t.request)
+		if err := c.beginWatch(t.request); err != nil {
+			return err
+		}
+		go func() { // reads from now on: an event that waits for a reader would be counted in the wrong second
+			err := c.eachChunk(func() { events.Add(1) })
+			failed.Add(1)
+			firstError.CompareAndSwap(nil, err.Error())
+		}()
+		return nil
 	})
 	if err != nil {
 		return result{}, err
 	}
-	for _, c := range open {
-		go func() {
-			for {
-				n, err := c.chunk()
-				if err == nil && n == 0 {
-					err = errors.New("a watch ended by itself")
-				}
-				if err != nil {
-					failed.Add(1)
-					firstError.CompareAndSwap(nil, err.Error())
-					return
-				}
-				events.Add(1)
-			}
-		}()
-	}
+	time.Sleep(settleTime)
 	if err := goAhead(); err != nil {
 		return result{}, err
 	}
@@ -73,6 +65,20 @@ func (c *connection) beginWatch(request []byte) error {
 	_, err = c.chunk()
 	c.SetDeadline(time.Time{})
 	return err
+}
+
+// eachChunk reads for ever and returns why it could not.
+func (c *connection) eachChunk(act func()) error {
+	for {
+		n, err := c.chunk()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("a watch ended by itself")
+		}
+		act()
+	}
 }
 
 // upload is one POST of o.bytes; it counts as one operation whose latency is its duration.
