@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.config_types import (
@@ -29,6 +29,7 @@ def test_a_duration_is_read_back_as_it_was_written(seconds):
 
 
 @given(st.integers(0, MAX_SIZE_BYTES))
+@example(1_000_000_000_000_001)  # sixteen digits without a larger unit
 def test_a_size_is_read_back_as_it_was_written(number):
     assert size(size_text(number)) == number
 
