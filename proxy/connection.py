@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
 from proxy.relay import Relay
@@ -78,11 +78,11 @@ class KubeConnection(asyncio.Protocol):
     # -- asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        peer = transport.get_extra_info("peername")
+        # uvloop's TLS transport is no subclass of asyncio.Transport, though it has all of it
+        self.transport = cast("asyncio.Transport", transport)
+        peer = self.transport.get_extra_info("peername")
         self.source = str(peer[0]) if peer else ""
-        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         self.certificate = (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
         self.deadline = self._owner.loop.time() + HEAD_SECONDS
         self._owner.opened(self)

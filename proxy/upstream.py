@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Protocol
+from typing import Protocol, cast
 
 from proxy.http1 import (
     MAX_HEAD_BYTES,
@@ -97,8 +97,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reusable = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's TLS transport is no subclass of asyncio.Transport, though it has all of it
+        self.transport = cast("asyncio.Transport", transport)
 
     def start(self, exchange: Exchange, method: str, head: bytes, *, has_body: bool) -> None:
         """Send a head. The exchange hears everything that follows until `upstream_end` or `upstream_lost`."""

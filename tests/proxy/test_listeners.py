@@ -1,0 +1,79 @@
+"""The listener over real TLS, on both event loops: a request reaches the journey and its answer comes back."""
+
+import asyncio
+import os
+import ssl
+
+import pytest
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from auth.ca import issue
+from auth.identity import LoginID
+from auth.keystore import load_or_create_ca, serving_certificate
+from proxy.listeners import KubeListener, kube_ssl_context, listen
+from proxy.metrics import Metrics
+
+NOW = 1_800_000_000.0
+LOGIN = LoginID("a" * 26)
+
+
+def client_context(tmp_path, ca, server_ca):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = issue(
+        ca, key.public_key(), installation="demo", cluster="c1", login_id=LOGIN, now=NOW, lifetime_seconds=3600,
+        serial_number=x509.random_serial_number(),
+    ).pem  # fmt: skip
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "client.pem").write_bytes(private + pem.encode())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=server_ca.pem)
+    context.verify_flags |= 0x200000  # the certificates of this test live at NOW
+    context.load_cert_chain(tmp_path / "client.pem")
+    return context
+
+
+async def exchange(tmp_path, request):
+    ca = load_or_create_ca(tmp_path, "client", "client CA", NOW)
+    server_ca = load_or_create_ca(tmp_path, "server", "server CA", NOW)
+    chain, key = serving_certificate(tmp_path, "kube", server_ca, ["127.0.0.1"], now=NOW)
+    refused, heads = [], []
+
+    async def journey(connection, head):
+        heads.append((connection.credential.login_id, head.method, head.target))
+        connection.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        connection.next_request(keep_alive=False)
+
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    listener = KubeListener(
+        kube_ssl_context(str(chain), str(key), ca.pem), journey, loop=asyncio.get_running_loop(), installation="demo",
+        refused=lambda *what: refused.append(what[0]), metrics=Metrics(), clock=lambda: NOW, random=os.urandom,
+    )  # fmt: skip
+    listener.start(listening)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_context(tmp_path, ca, server_ca))
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        return answer, heads, refused
+    finally:
+        await listener.stop(drain_seconds=0.1)
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_request_over_mutual_tls_reaches_the_journey_with_its_login(tmp_path, factory):
+    with asyncio.Runner(loop_factory=factory) as runner:
+        found = runner.run(exchange(tmp_path, b"GET /api HTTP/1.1\r\nHost: a\r\n\r\n"))
+    assert found == (b"HTTP/1.1 204 No Content\r\n\r\n", [(LOGIN, "GET", b"/api")], [])
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_malformed_request_is_told_once_recorded_once_and_the_connection_ends(tmp_path, factory):
+    with asyncio.Runner(loop_factory=factory) as runner:
+        answer, heads, refused = runner.run(exchange(tmp_path, b"GET /api HTTP/1.0\r\nHost: a\r\n\r\n"))
+    assert (answer.startswith(b"HTTP/1.1 400 "), heads, refused) == (True, [], ["malformed"])
