@@ -11,7 +11,7 @@ from auth.identity import Identity
 from proxy.context import RequestContext
 from proxy.relay import End, RelayResult
 from proxy.status import Refusal
-from recordings.audit.event import RequestFacts, event, user_info
+from recordings.audit.event import RequestFacts, actor, event, user_info
 from recordings.audit.log import AuditLog
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
@@ -34,14 +34,7 @@ def _user(identity: Identity, login: str, serial: str) -> dict[str, Any]:
     return user_info(identity, {"login": login, "certificate": serial})
 
 
-@lru_cache(maxsize=4096)
-def _actor(identity: Identity) -> dict[str, Any]:
-    return {
-        "connector": identity.connector,
-        "issuer": identity.issuer,
-        "subject": identity.subject,
-        "username": identity.username,
-    }
+_actor = lru_cache(maxsize=4096)(actor)
 
 
 class AuditFilter:

@@ -15,18 +15,30 @@ from typing import Protocol
 from auth.client_cert import check_dates
 from auth.errors import Reason
 from auth.identity import Login, LoginID
+from auth.state.live import why_not
+from auth.state.store import Lock
 from proxy.context import RequestContext
 from proxy.status import Refusal
 from proxy.upstream import Endpoint
 
 AGAIN = "run `kwit login` to sign in again"
 
+_SENTENCES = {
+    Reason.LOGIN_UNKNOWN: f"this login is not known any more; {AGAIN}",
+    Reason.LOCKED: "you are locked out; ask your security team to remove the lock",
+    Reason.LOGIN_EXPIRED: f"this login is over; {AGAIN}",
+    Reason.GROUPS_STALE: (
+        f"the identity provider has not confirmed your groups for too long; {AGAIN}, or wait until it answers"
+    ),
+}
+"""For each of `why_not`'s reasons but LOGIN_ENDED, whose sentence says why."""
+
 
 class State(Protocol):
     """The worker's copy of live logins and locks (`auth.state.live`)."""
 
     def login(self, login_id: LoginID) -> Login | None: ...
-    def lock_for(self, login: Login) -> object | None: ...
+    def lock_for(self, login: Login) -> Lock | None: ...
     def age(self, now: float) -> float: ...
 
 
@@ -60,9 +72,10 @@ class AuthenticationFilter:
                 retry_after_seconds=5,
             )
         login = self._state.login(credential.login_id)
-        refusal = self._login(login, now)
-        if refusal is not None:
-            return refusal
+        lock = self._state.lock_for(login) if login is not None else None
+        reason = why_not(login, lock, now, self._groups_max_age)
+        if reason is not None or login is None:
+            return _not_live(reason or Reason.LOGIN_UNKNOWN, login)
         context.login = login
         endpoint = self._endpoints.get(credential.cluster)
         if endpoint is None:
@@ -73,18 +86,10 @@ class AuthenticationFilter:
         context.endpoint = endpoint
         return None
 
-    def _login(self, login: Login | None, now: float) -> Refusal | None:
-        if login is None:
-            return Refusal(Reason.LOGIN_UNKNOWN, f"this login is not known any more; {AGAIN}")
-        if self._state.lock_for(login) is not None:
-            return Refusal(Reason.LOCKED, "you are locked out; ask your security team to remove the lock")
-        if login.ended_at is not None:
-            return Refusal(Reason.LOGIN_ENDED, f"this login has ended ({login.ended_reason or 'logged out'}); {AGAIN}")
-        if now >= login.expires_at:
-            return Refusal(Reason.LOGIN_EXPIRED, f"this login is over; {AGAIN}")
-        if now - login.groups_checked_at > self._groups_max_age:
-            return Refusal(
-                Reason.GROUPS_STALE,
-                f"the identity provider has not confirmed your groups for too long; {AGAIN}, or wait until it answers",
-            )
-        return None
+
+def _not_live(reason: Reason, login: Login | None) -> Refusal:
+    """The sentence for a reason of `why_not`."""
+    if reason is Reason.LOGIN_ENDED:
+        why = (login.ended_reason if login is not None else None) or "logged out"
+        return Refusal(reason, f"this login has ended ({why}); {AGAIN}")
+    return Refusal(reason, _SENTENCES[reason])

@@ -26,9 +26,10 @@ from auth.state.seal import NONCE_BYTES
 from auth.state.store import Lock, lock_targets
 from proxy.web.deps import WebDeps
 from proxy.web.errors import SENTENCES
-from proxy.web.groups import actor, with_token
+from proxy.web.groups import with_token
 from proxy.web.requests import bounded_agent, read_json, source_of, text
 from recordings.audit.encode import rfc3339
+from recordings.audit.event import actor
 from recordings.audit.record import Outcome, RecordType
 
 MAX_PEM = 16 * 1024

@@ -19,6 +19,7 @@ from auth.login import InvalidGrantError
 from auth.secret import Secret
 from auth.state.seal import NONCE_BYTES, Seal, SealError
 from auth.state.store import Store, StoreError
+from recordings.audit.event import actor
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
 
@@ -127,16 +128,6 @@ class GroupsReader:
                 "body": {"reason": reason},
             },
         )
-
-
-def actor(identity: Identity) -> dict[str, Any]:
-    """Who, as records name them."""
-    return {
-        "connector": identity.connector,
-        "issuer": identity.issuer,
-        "subject": identity.subject,
-        "username": identity.username,
-    }
 
 
 def with_token(login: Login, seal: Seal, token: Secret | None, nonce: bytes) -> Login:

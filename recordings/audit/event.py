@@ -37,6 +37,16 @@ class RequestFacts:
     name: str = ""
 
 
+def actor(identity: Identity) -> dict[str, Any]:
+    """Who, as records name them."""
+    return {
+        "connector": identity.connector,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "username": identity.username,
+    }
+
+
 def user_info(identity: Identity, extra: Mapping[str, str]) -> dict[str, Any]:
     """The person as Kubernetes' UserInfo; built once per login and shared."""
     return {
