@@ -24,7 +24,6 @@ from pydantic.alias_generators import to_camel
 
 from auth.rbac import Condition, ConditionError, Options, Policy, PolicyError, Role, RoleBinding, Rule, Subject
 
-API_VERSION = "kubewitness.dev/v1"
 MAX_FILE_BYTES = 1 << 20
 """A thousand roles are a quarter of this; PyYAML needs about a second for it."""
 MAX_FILES = 1000

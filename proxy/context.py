@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,4 +36,3 @@ class RequestContext:
     requested: Requested | None = None  # authorization
     impersonation: Impersonation | None = None  # impersonation
     identity_lines: bytes = b""  # impersonation
-    annotations: dict[str, str] = field(default_factory=dict)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from auth.errors import Reason
 from proxy.audit_id import RANDOM_BYTES, uuid7
@@ -177,8 +176,6 @@ class Journey:
             complete=complete,
             on_head=started,
         )
-        if timer:
-            finished.add_done_callback(lambda _: timer[0].cancel())
         return relay
 
     # -- the end
@@ -221,15 +218,3 @@ class Journey:
             Reason.CLUSTER_UNREACHABLE,
             f"cluster {cluster!r} cannot be reached ({result.detail}); ask its owners, or try again",
         )
-
-
-def now_and_then(loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[[], Any]) -> Callable[[], None]:
-    """Call `act` every `seconds` until the returned function is called."""
-    handle: list[asyncio.TimerHandle] = []
-
-    def tick() -> None:
-        handle[:] = [loop.call_later(seconds, tick)]
-        act()
-
-    handle.append(loop.call_later(seconds, tick))
-    return lambda: handle[0].cancel()  # noqa: PLW0108 - the handle changes at every tick

@@ -11,9 +11,5 @@ class LogUnavailableError(RecordingsError):
     """The log cannot be written, so nothing that needs a record may happen. The message names the cause."""
 
 
-class LogFormatError(RecordingsError):
-    """A stored log is not what it should be; the message names file and line."""
-
-
 class QuestionError(RecordingsError):
     """A question to the log cannot be understood; the message says what was expected."""
