@@ -244,6 +244,11 @@ class ClusterRegistry:
     def get(self, name: str) -> Cluster | None:
         return self._clusters.get(name)
 
+    @property
+    def by_name(self) -> Mapping[str, Cluster]:
+        """The live table itself: what `reload` changes shows in it."""
+        return self._clusters
+
     def __iter__(self) -> Iterator[Cluster]:
         return iter(sorted(self._clusters.values(), key=lambda cluster: cluster.name))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -13,12 +12,13 @@ from proxy.cli.client.problem import Problem
 @click.command("serve")
 @click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=Path("kwit.yaml"), show_default=True)
 def command(path: Path) -> int:
-    """Run the proxy. SIGTERM lets running requests end first."""
+    """Run the proxy. SIGTERM or Ctrl-C lets running requests end first."""
+    from proxy.app import StartError, serve
     from proxy.config import Config, ConfigError
 
     try:
-        config = Config.load(path)
+        return serve(Config.load(path))
     except ConfigError as error:
         raise Problem(f"the configuration cannot be used, nothing was started:\n{error}") from error
-    code: int = import_module("proxy.app").serve(config)
-    return code
+    except StartError as error:
+        raise Problem(f"nothing was started: {error}") from error

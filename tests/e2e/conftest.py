@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import Cluster, ControlPlane, ExistingCluster, Unavailable, build
+from tests.e2e.installation import Installation
 from tests.e2e.kubectls import WHEELS, obtain
 from tests.e2e.story import Person
 
@@ -70,6 +71,23 @@ def direct(
 
 
 @pytest.fixture(scope="session")
-def proxied() -> Callable[[str], Person]:
-    """Make a person who speaks through `kwit serve`: filled in when `python -m proxy.cli serve` exists."""
-    pytest.skip("the way through the proxy is not wired yet: `kwit serve` does not exist")
+def installation(
+    cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """`kwit serve` in front of the cluster."""
+    with Installation(tmp_path_factory.mktemp("kwit"), cluster, admin) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="session")
+def proxied(
+    installation: Installation, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Person]:
+    """Make a person who speaks through `kwit serve`, in a namespace of their own."""
+
+    def make(username: str) -> Person:
+        namespace = f"kwit-e2e-{uuid.uuid4().hex[:8]}"
+        admin("create", "namespace", namespace)
+        return installation.sign_in(username, namespace, tmp_path_factory.mktemp(username))
+
+    return make

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND_TIMEOUT = 60.0  # seconds for one kubectl; the slowest measured takes 3
+DIFF = Path(__file__).with_name("plain-diff")
 CHUNKED = 60  # config maps in the list that is read in chunks of 25
 
 APP = """
@@ -135,8 +136,7 @@ class Person:
     def environment(self) -> dict[str, str]:
         """Return an environment with an editor that changes one word."""
         editor = "sed -i s/one/two/"
-        # No context lines: old kubectls compare managed fields too, whose times differ or not as seconds fall.
-        settings = {"KUBE_EDITOR": editor, "KUBECTL_EXTERNAL_DIFF": "diff -U0", "LC_ALL": "C"}
+        settings = {"KUBE_EDITOR": editor, "KUBECTL_EXTERNAL_DIFF": str(DIFF), "LC_ALL": "C"}
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), **settings}
 
     def normalise(self, text: str) -> str:

@@ -1,0 +1,114 @@
+"""One worker's data plane, put together: log writer, filters, upstream pool, listener."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+from proxy.config import Config, Durability
+from proxy.filters.audit import AuditFilter
+from proxy.filters.authentication import AuthenticationFilter
+from proxy.filters.authorization import AuthorizationFilter
+from proxy.filters.impersonation import ImpersonationFilter
+from proxy.filters.origin import OriginFilter
+from proxy.filters.request_info import request_info
+from proxy.in_force import InForce
+from proxy.journey import Journey
+from proxy.keys import Keys
+from proxy.listeners import KubeListener, kube_ssl_context
+from proxy.log_writer import LogWriter
+from proxy.metrics import Metrics
+from proxy.serving import ServingCertificate, hosts_of, names_of
+from proxy.upstream import UpstreamPool
+
+
+class KubeServer:
+    """Serves the kube listener from `start` to `stop`; `sweep` is to be called every second."""
+
+    def __init__(
+        self,
+        config: Config,
+        keys: Keys,
+        in_force: InForce,
+        writer: LogWriter,
+        *,
+        worker: int,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+    ) -> None:
+        """Makes the serving certificate. Raises OSError, ssl.SSLError for files that cannot be used."""
+        self.metrics = Metrics()
+        self.writer = writer
+        self._config, self._loop, self._clock = config, loop, clock
+        kube = config.kube
+        self.serving = ServingCertificate(
+            kube.tls,
+            config.ca_directory / "serving",
+            f"kube-{worker}",
+            keys.servers,
+            names_of(kube.url, kube.address),
+            now=clock(),
+        )
+        self._pool = UpstreamPool(loop)
+        self._context: ssl.SSLContext = kube_ssl_context(
+            str(self.serving.chain), str(self.serving.key), keys.people.pem
+        )
+        self._listener = KubeListener(
+            self._context,
+            self._journey(keys, in_force),
+            loop=loop,
+            installation=config.installation,
+            refused=writer.refused,
+            metrics=self.metrics,
+            clock=clock,
+            random=os.urandom,
+        )
+
+    def _journey(self, keys: Keys, in_force: InForce) -> Journey:
+        config = self._config
+        return Journey(
+            (
+                OriginFilter(
+                    hosts_of(config.kube.url, config.kube.address),
+                    frozenset(url.encode() for url in (config.kube.url, *config.kube.allowed_origins)),
+                ),
+                AuthenticationFilter(
+                    in_force.live,
+                    in_force.clusters.by_name,
+                    state_max_age_seconds=config.state.max_age,
+                    groups_max_age_seconds=config.login.groups_max_age,
+                ),
+                request_info,
+                AuthorizationFilter(lambda: in_force.roles.policy, in_force.labels),
+                ImpersonationFilter(in_force.allowed_system_names),
+            ),
+            AuditFilter(
+                self.writer.log,
+                self._clock,
+                strict=config.audit.durability is Durability.STRICT,
+                redaction_key=keys.redaction,
+            ),
+            self._pool,
+            loop=self._loop,
+            clock=self._clock,
+            random=os.urandom,
+            metrics=self.metrics,
+        )
+
+    def start(self, listening: socket.socket) -> None:
+        """Serve a bound socket."""
+        self._listener.start(listening)
+
+    async def stop(self) -> None:
+        """Let what runs end within `kube.limits.drain_timeout`, then cut it."""
+        await self._listener.stop(float(self._config.kube.limits.drain_timeout))
+        self._pool.close()
+
+    def sweep(self) -> None:
+        """Idle upstream connections, counted refusals, a new serving certificate."""
+        self._pool.sweep(self._loop.time())
+        self.writer.sweep()
+        self.serving.renew(self._context, self._clock())
