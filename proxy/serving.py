@@ -46,6 +46,8 @@ class ServingCertificate:
             stamp = self._look()
             if stamp == self._stamp:
                 return False
+            # a pair that does not fit would leave the context without any: it is tried elsewhere first
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.chain, self.key)
             context.load_cert_chain(self.chain, self.key)
         except (OSError, ssl.SSLError) as error:  # half of a pair was replaced, or the disk is full: the old one serves
             self.problem = f"{self.chain}: {error}"

@@ -1,11 +1,12 @@
 import sys
 from types import SimpleNamespace
 
+from proxy.app import StartError
 from proxy.cli.commands import run
 
 
 def test_a_broken_configuration_starts_nothing_and_shows_every_mistake(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=lambda _: 1 / 0))
+    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=lambda _: 1 / 0, StartError=StartError))
     (tmp_path / "kwit.yaml").write_text("installation: X\nworkers: 0\n")
     assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 1
     err = capsys.readouterr().err
@@ -15,7 +16,21 @@ def test_a_broken_configuration_starts_nothing_and_shows_every_mistake(tmp_path,
 
 def test_the_loaded_configuration_is_served_and_its_exit_code_is_ours(tmp_path, monkeypatch):
     served = []
-    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=lambda config: served.append(config) or 7))
+    app = SimpleNamespace(serve=lambda config: served.append(config) or 7, StartError=StartError)
+    monkeypatch.setitem(sys.modules, "proxy.app", app)
     run(["init", str(tmp_path), "--installation", "prod"])
     assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 7
     assert [config.installation for config in served] == ["prod"]
+
+
+def test_what_cannot_start_is_one_sentence(tmp_path, monkeypatch, capsys):
+    def serve(_):
+        raise StartError("kube.address 127.0.0.1:8443: Address already in use; free it, or choose another")
+
+    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=serve, StartError=StartError))
+    run(["init", str(tmp_path), "--installation", "prod"])
+    capsys.readouterr()
+    assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 1
+    assert capsys.readouterr().err == (
+        "kwit: nothing was started: kube.address 127.0.0.1:8443: Address already in use; free it, or choose another\n"
+    )
