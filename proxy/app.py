@@ -61,7 +61,7 @@ class App:
         """`node` names this machine in the log's directories; left out, its host name."""
         self._config, self._environ, self._say = config, environ, say
         self._clock, self._mono = clock, mono
-        self._node = node_name(socket.gethostname() if node is None else node)
+        self.node = node_name(socket.gethostname() if node is None else node)
         self._undo: list[Callable[[], object]] = []
         self._keeper: asyncio.Task[None] | None = None
         self.in_force: InForce
@@ -127,7 +127,7 @@ class App:
     async def _writer(self, part: str) -> LogWriter:
         writer = LogWriter(
             self._config,
-            f"{self._node}-{part}",
+            f"{self.node}-{part}",
             loop=asyncio.get_running_loop(),
             clock=self._clock,
             mono=self._mono,

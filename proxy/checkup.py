@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from auth.rbac import PolicyError, compile_policy
-from auth.role_files import compile_condition, load
+from auth.rbac import PolicyError
+from auth.role_files import load
 from proxy.cluster_probe import probe
 from proxy.clusters import ClusterRegistry
 from proxy.config import Config, ConfigError, Connector, OidcConnector, Tls, read_client_secret
 from proxy.direct_http import DirectError, ask
 from proxy.finding import Finding, fail, ok, warn
+from proxy.role_directory import RoleDirectory
 
 CLOCK_TOLERANCE_SECONDS = 30.0
 """How far the log's last record may lie ahead of the clock (design, section 11) before nothing is issued."""
@@ -109,8 +110,7 @@ def roles(config: Config, now: float) -> Iterator[Finding]:
     del now
     try:
         found, bindings = load(config.roles_dir)
-        names = [connector.name for connector in config.connectors]
-        compile_policy(found, bindings, names, condition=compile_condition)
+        RoleDirectory(config, ClusterRegistry.load(config.clusters_dir))
     except PolicyError as error:
         for line in str(error).splitlines():
             yield fail("roles", line, f"mend the file in {config.roles_dir}")

@@ -21,7 +21,7 @@ from proxy.headers import upstream_head
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
 from proxy.relay import End, Relay, RelayResult
-from proxy.status import Refusal, response
+from proxy.status import Refusal, response, wants_text
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
 
 Step = Callable[[RequestContext], Refusal | None]
@@ -97,9 +97,7 @@ class Journey:
             refusal = unavailable or refusal
         close = refusal.code in (400, 501) or context.head.close or not connection.body_done
         self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
-        connection.write(
-            response(refusal, context.audit_id.encode(), head_only=context.head.method == "HEAD", close=close)
-        )
+        connection.write(_refused(refusal, context, close=close))
         connection.next_request(keep_alive=not close)
 
     # -- upstream
@@ -201,9 +199,7 @@ class Journey:
             return
         refusal = self._failure(context, result)
         self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
-        connection.write(
-            response(refusal, context.audit_id.encode(), head_only=context.head.method == "HEAD", close=True)
-        )
+        connection.write(_refused(refusal, context, close=True))
         connection.next_request(keep_alive=False)
 
     def _failure(self, context: RequestContext, result: RelayResult) -> Refusal:
@@ -218,3 +214,14 @@ class Journey:
             Reason.CLUSTER_UNREACHABLE,
             f"cluster {cluster!r} cannot be reached ({result.detail}); ask its owners, or try again",
         )
+
+
+def _refused(refusal: Refusal, context: RequestContext, *, close: bool) -> bytes:
+    head = context.head
+    return response(
+        refusal,
+        context.audit_id.encode(),
+        head_only=head.method == "HEAD",
+        close=close,
+        text=wants_text(head.target),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import orjson
@@ -44,8 +45,23 @@ class Refusal:
         return _CODES.get(self.reason, _FORBIDDEN)[1]
 
 
-def response(refusal: Refusal, audit_id: bytes, *, head_only: bool, close: bool) -> bytes:
-    """The whole answer, head and body. `Retry-After` only where nothing can have taken effect."""
+_RAW = re.compile(rb"(?:/clusters/[^/]+)?/(?:api|apis|version|openapi/[^?]*)/?(?:\?|$)")
+"""What client-go reads without decoding a Status: discovery and schemas (`Do().Raw()` in its discovery_client.go)."""
+
+
+def wants_text(target: bytes) -> bool:
+    """Whether a refusal of this target must be plain text to be seen.
+
+    client-go shows `unknown` for any other type there (rest/request.go, newUnstructuredResponseError).
+    """
+    return _RAW.match(target) is not None
+
+
+def response(refusal: Refusal, audit_id: bytes, *, head_only: bool, close: bool, text: bool = False) -> bytes:
+    """The whole answer, head and body. `Retry-After` only where nothing can have taken effect.
+
+    The body is a Status as JSON, or with `text` its message alone.
+    """
     status = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -57,10 +73,11 @@ def response(refusal: Refusal, audit_id: bytes, *, head_only: bool, close: bool)
     }
     if refusal.retry_after_seconds is not None:
         status["details"] = {"retryAfterSeconds": refusal.retry_after_seconds}
-    body = orjson.dumps(status)
+    body = refusal.message.encode() + b"\n" if text else orjson.dumps(status)
+    kind = b"text/plain; charset=utf-8" if text else b"application/json"
     lines = [
         b"HTTP/1.1 %d %s\r\n" % (refusal.code, refusal.status_reason.encode()),
-        b"content-type: application/json\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n",
+        b"content-type: %s\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n" % kind,
         b"content-length: %d\r\naudit-id: %s\r\n" % (len(body), audit_id),
     ]
     if refusal.retry_after_seconds is not None:

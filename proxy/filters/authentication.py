@@ -64,7 +64,11 @@ class AuthenticationFilter:
         if expired is Reason.CERTIFICATE_NOT_YET_VALID:
             return Refusal(expired, "the certificate is not valid yet: check this machine's clock")
         if expired is not None:
-            return Refusal(expired, "the certificate has expired; the next kubectl command renews it")
+            return Refusal(
+                expired,
+                "the certificate has expired; kubectl gets a new one by itself at its next command, "
+                "a file from `kwit kubeconfig --embed` has to be made again",
+            )
         if self._state.age(now) > self._state_max_age:
             return Refusal(
                 Reason.STATE_STALE,

@@ -14,10 +14,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import yaml
 
@@ -78,7 +78,7 @@ class Installation:
         self.audit = folder / "data" / "audit"
         self._cluster, self._admin = cluster, admin
         self._held = contextlib.ExitStack()
-        self._kube, self._web, self._operations = free_ports(3)
+        self.kube_port, self._web, self._operations = free_ports(3)
         self._provider: Provider
         self._process: subprocess.Popen[bytes]
 
@@ -108,7 +108,7 @@ class Installation:
         document = {
             "installation": "e2e",
             "data_dir": "data",
-            "kube": {"address": f"127.0.0.1:{self._kube}", "url": f"https://localhost:{self._kube}"},
+            "kube": {"address": f"127.0.0.1:{self.kube_port}", "url": f"https://localhost:{self.kube_port}"},
             "web": {"address": f"127.0.0.1:{self._web}", "url": f"https://localhost:{self._web}"},
             "operations": {"address": f"127.0.0.1:{self._operations}"},
             "audit": {"segment_bytes": "16MiB"},
@@ -148,20 +148,24 @@ class Installation:
 
     # -- the engineer
 
-    def sign_in(self, username: str, namespace: str, home: Path) -> Person:
+    @property
+    def web_url(self) -> str:
+        return f"https://localhost:{self._web}"
+
+    def sign_in(self, username: str, namespace: str, home: Path, groups: Sequence[str] = ("eng",)) -> Person:
         """What `kwit login` leaves a person with, the browser being an HTTP client that says yes."""
         self._provider.claims = {
             "sub": f"sub-{username}",
             "preferred_username": username,
             "email": f"{username}@example.com",
             "email_verified": True,
-            "groups": ["eng"],
+            "groups": list(groups),
         }
         person = Person(home / "kubeconfig", username, namespace, home)
         ca = self.folder / "data" / "ca" / "servers.crt"
         options = ("--print-url", "--ca-file", ca, "--kubeconfig", person.kubeconfig)
         login = subprocess.Popen(
-            [str(KWIT), "login", f"https://localhost:{self._web}", *map(str, options)],
+            [str(KWIT), "login", self.web_url, *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -174,12 +178,32 @@ class Installation:
         finally:
             login.kill()
         assert login.returncode == 0, err
-        assert f"Signed in to e2e as {username} (eng)" in out
-        config = yaml.safe_load(person.kubeconfig.read_text()) | {"current-context": f"kwit-{CLUSTER}"}
-        person.kubeconfig.write_text(yaml.safe_dump(config))
+        who = f"{username} ({', '.join(groups)})" if groups else username
+        assert f"Signed in to e2e as {who} until " in out
+        if person.kubeconfig.exists():
+            config = yaml.safe_load(person.kubeconfig.read_text()) | {"current-context": f"kwit-{CLUSTER}"}
+            person.kubeconfig.write_text(yaml.safe_dump(config))
         return person
 
-    def records(self, *question: str) -> list[dict[str, object]]:
+    def embed(self, person: Person, path: Path) -> Path:
+        """`kwit kubeconfig --embed`: a file that needs no kwit beside it."""
+        command = [str(KWIT), "kubeconfig", "--embed", "--cluster", CLUSTER]
+        path.write_bytes(subprocess.run(command, check=True, capture_output=True, env=person.environment()).stdout)
+        return path
+
+    def wait_for(self, record_type: str, count: int) -> None:
+        """Until there are so many records of a type: the server looks at its files each second."""
+        self.wait_until(lambda: len(self.records("--type", record_type)) >= count, f"fewer than {count} {record_type}")
+
+    def wait_until(self, holds: Callable[[], bool], otherwise: str) -> None:
+        """Raises RuntimeError(otherwise) if it does not come to hold."""
+        end = time.monotonic() + COMMAND_TIMEOUT
+        while not holds():
+            if time.monotonic() > end:
+                raise RuntimeError(otherwise)
+            time.sleep(POLL_EVERY)
+
+    def records(self, *question: str) -> list[dict[str, Any]]:
         """What `kwit audit search` finds, oldest first."""
         text = kwit("audit", "search", "--dir", self.audit, "-o", "json", "--limit", "100000", *question)
         return [json.loads(line) for line in text.splitlines()]
