@@ -1,21 +1,19 @@
-"""The composition root: every object of a server is made here, from a Config, and handed to those who need it.
+"""The composition root: every object of a process is made here, from a Config, and handed to those who need it.
 
-`App` is one process with both listeners; `serve` runs it until a signal says stop. The clock, randomness and the
-environment come in here and nowhere else.
+One process can have both listeners, or there is one with the web listener and several with a kube listener each
+(`proxy.server`). Clock, randomness and environment come in here and nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import signal
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
+from auth.connectors import Connector
 from auth.keystore import KeystoreError
 from auth.rbac import PolicyError
 from auth.state.live import REFRESH_SECONDS, LiveState
@@ -26,13 +24,13 @@ from proxy.config import Config, ConfigError
 from proxy.config_types import Address
 from proxy.identity_providers import connectors_of
 from proxy.in_force import Changes, InForce
-from proxy.keys import load_keys
+from proxy.keys import Keys, load_keys
 from proxy.kube_server import KubeServer
 from proxy.listeners import listen
 from proxy.log_writer import LogWriter
+from proxy.metrics import Metrics, total
 from proxy.operations import Check, OperationsListener
 from proxy.role_directory import RoleDirectory
-from proxy.version import version
 from proxy.web_server import WebServer
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
@@ -45,8 +43,21 @@ class StartError(Exception):
     """Nothing was started; the message says why, and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a process does: `problem` is empty unless it refuses everything."""
+
+    metrics: Metrics
+    problem: str = ""
+
+
+def nobody() -> list[Report]:
+    """There are no other processes."""
+    return []
+
+
 class App:
-    """One kwit server. `start`, then `failed` can be awaited, then `stop`."""
+    """One process of a kwit server. `start`, then `failed` can be awaited, then `stop`."""
 
     def __init__(
         self,
@@ -57,16 +68,24 @@ class App:
         clock: Callable[[], float] = time.time,  # noqa: TID251 - the composition root
         mono: Callable[[], float] = time.monotonic,
         node: str | None = None,
+        worker: int | None = 0,
+        web: bool = True,
+        others: Callable[[], list[Report]] = nobody,
     ) -> None:
-        """`node` names this machine in the log's directories; left out, its host name."""
+        """`worker`: the number of its kube listener, None for none; `web`: with web and operations listeners.
+
+        `node` names this machine in the log's directories; left out, its host name. `others`: what the other processes
+        of this server report, for the operations listener.
+        """
         self._config, self._environ, self._say = config, environ, say
         self._clock, self._mono = clock, mono
         self.node = node_name(socket.gethostname() if node is None else node)
         self._undo: list[Callable[[], object]] = []
         self._keeper: asyncio.Task[None] | None = None
+        self._worker, self._with_web, self._others = worker, web, others
         self.in_force: InForce
-        self.kube: KubeServer
-        self.web: WebServer
+        self.kube: KubeServer | None = None
+        self.web: WebServer | None = None
 
     # -- life
 
@@ -91,38 +110,46 @@ class App:
         raise StartError(sentence) from error
 
     async def _start(self) -> None:
-        config, now, loop = self._config, self._clock(), asyncio.get_running_loop()
-        connectors = connectors_of(config, self._environ)
+        config, now = self._config, self._clock()
+        connectors = connectors_of(config, self._environ) if self._with_web else {}
         keys = load_keys(config, now)
         store = SqliteStore(config.state_path)
         self._undo.append(store.close)
         await store.open()
         clusters = ClusterRegistry.load(config.clusters_dir)
-        self.in_force = InForce(
-            store, LiveState(), RoleDirectory(config, clusters), clusters, max_age_seconds=float(config.state.max_age)
-        )
+        roles = RoleDirectory(config, clusters)
+        self.in_force = InForce(store, LiveState(), roles, clusters, max_age_seconds=float(config.state.max_age))
         first = await self.in_force.refresh(now)
-        kube_writer, web_writer = await self._writer("0"), await self._writer("web")
-        self.kube = KubeServer(config, keys, self.in_force, kube_writer, worker=0, loop=loop, clock=self._clock)
+        if self._with_web:
+            await self._start_web(keys, store, connectors)
+            await self._record(replace(first, roles=True, clusters=True))
+        if self._worker is not None:
+            await self._start_kube(keys, self._worker)
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_current())
+
+    async def _start_web(self, keys: Keys, store: SqliteStore, connectors: Mapping[str, Connector]) -> None:
+        config = self._config
         self.web = WebServer(
             config,
             keys,
             self.in_force,
-            writer=web_writer,
+            writer=await self._writer("web"),
             store=store,
             connectors=connectors,
-            kube_ca_pem=self.kube.serving.ca_pem,
+            kube_ca_pem=keys.servers.pem if config.kube.tls is None else "",
             clock=self._clock,
         )
-        await self._record(Changes(roles=True, clusters=True, clusters_error=first.clusters_error))
         operations = OperationsListener(self.checks, self.metrics)
         self._undo.append(operations.stop)
         await operations.start(_bound("operations", config.operations.address))
         self._undo.append(self.web.stop)
         await self.web.start(_bound("web", config.web.address))
+
+    async def _start_kube(self, keys: Keys, worker: int) -> None:
+        writer, loop = await self._writer(str(worker)), asyncio.get_running_loop()
+        self.kube = KubeServer(self._config, keys, self.in_force, writer, worker=worker, loop=loop, clock=self._clock)
         self._undo.append(self.kube.stop)
-        self.kube.start(_bound("kube", config.kube.address))
-        self._keeper = loop.create_task(self._keep_current())
+        self.kube.start(_bound("kube", self._config.kube.address))
 
     async def _writer(self, part: str) -> LogWriter:
         writer = LogWriter(
@@ -157,9 +184,10 @@ class App:
 
     async def failed(self) -> BaseException:
         """Returns when a part that must run for ever has ended: then the server must end, too."""
-        assert self._keeper is not None
-        assert self.web.reading is not None
-        done, _ = await asyncio.wait((self._keeper, self.web.reading), return_when=asyncio.FIRST_COMPLETED)
+        reading = self.web.reading if self.web is not None else None
+        done, _ = await asyncio.wait(
+            [task for task in (self._keeper, reading) if task is not None], return_when=asyncio.FIRST_COMPLETED
+        )
         return next(iter(done)).exception() or RuntimeError("a loop ended that never ends")
 
     # -- what runs
@@ -167,12 +195,16 @@ class App:
     async def _keep_current(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            await self._record(await self.in_force.refresh(self._clock()))
-            self.kube.sweep()
-            self.web.sweep()
+            changes = await self.in_force.refresh(self._clock())
+            if self.web is not None:
+                await self._record(changes)
+            for server in (self.kube, self.web):
+                if server is not None:
+                    server.sweep()
 
     async def _record(self, changes: Changes) -> None:
         """Changes of what decides are in force before they can be recorded; one that cannot be is said here."""
+        assert self.web is not None
         for record_type, body in _bodies(changes, self.in_force):
             self._say(_line(record_type, body))
             outcome = Outcome.REFUSED if "error" in body else Outcome.DONE
@@ -181,17 +213,27 @@ class App:
             except LogUnavailableError as error:
                 self._say(f"not recorded: {error}")
 
+    def report(self) -> Report:
+        """How this process does."""
+        logs = [server.writer.log for server in (self.kube, self.web) if server is not None]
+        causes = [log.cause for log in logs if not log.available]
+        problem = "; ".join(sorted({*causes, self.in_force.too_old(self._clock())} - {""}))
+        return Report(self.kube.metrics if self.kube is not None else Metrics(), problem)
+
     def checks(self) -> list[Check]:
         """The lines of /readyz."""
-        logs = (self.kube.writer.log, self.web.writer.log)
-        causes = "; ".join(sorted({log.cause for log in logs if not log.available}))
-        state = Check("state", self.in_force.too_old(self._clock()))
+        here = [server for server in (self.kube, self.web) if server is not None]
+        causes = sorted({server.writer.log.cause for server in here} - {""})
+        workers = [Check(f"worker-{n}", report.problem) for n, report in enumerate(self._others())]
         noted = [Check(what, why, fatal=False) for what, why in self.in_force.problems()]
-        return [Check("log", causes), state, *noted]
+        state = Check("state", self.in_force.too_old(self._clock()))
+        return [Check("log", "; ".join(causes)), state, *workers, *noted]
 
     def metrics(self) -> str:
-        """The page of /metrics."""
-        return self.kube.metrics.render(log_available=self.kube.writer.log.available)
+        """The page of /metrics, over all processes."""
+        reports = [self.report(), *self._others()]
+        available = not any(check.problem for check in self.checks() if check.name == "log")
+        return total(report.metrics for report in reports).render(log_available=available)
 
 
 def _bodies(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict[str, object]]]:
@@ -229,76 +271,3 @@ def node_name(host: str) -> str:
     """A host's name as a directory's: letters, digits, dots, dashes; never empty, never `.` or `..`."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in host.lower())
     return kept.strip(".-")[:63] or "node"
-
-
-# -- the process
-
-
-def serve(config: Config) -> int:
-    """Run a server until SIGTERM or SIGINT; a second one ends it at once. The process's exit code."""
-    if sys.platform == "win32":
-        runner = asyncio.Runner()
-    else:
-        import uvloop
-
-        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with runner:
-        return runner.run(_serve(config))
-
-
-async def _serve(config: Config) -> int:
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    app = App(config, environ=os.environ, say=say)  # noqa: TID251 - the composition root
-    await app.start()
-    for line in standing(config):
-        say(line)
-    main = asyncio.current_task()
-    assert main is not None
-
-    def stop() -> None:
-        if stopping.is_set():
-            main.cancel()
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    gc.collect()
-    gc.freeze()  # what was made until now lives as long as the process: no collection needs to look at it again
-    failed = loop.create_task(app.failed())
-    waiting = loop.create_task(stopping.wait())
-    await asyncio.wait((failed, waiting), return_when=asyncio.FIRST_COMPLETED)
-    code = 0
-    if failed.done():
-        say(f"ended because of a fault of its own: {failed.result()!r}; please report it")
-        code = 1
-    else:
-        say(f"stopping: requests under way may take {config.kube.limits.drain_timeout} s more; again to end at once")
-    for task in (failed, waiting):
-        task.cancel()
-    try:
-        await app.stop()
-    except LogUnavailableError as error:
-        say(f"the log's end could not be written: {error}")
-        return 1
-    except asyncio.CancelledError:
-        say("ended at once")
-        return 1
-    say("stopped")
-    return code
-
-
-def standing(config: Config) -> list[str]:
-    """What is up, for the person who started it."""
-    return [
-        f"kubewitness {version()}, installation {config.installation}",
-        f"kubectl   {config.kube.url}  (listens on {config.kube.address})",
-        f"sign-in   {config.web.url}  (listens on {config.web.address})",
-        f"operators http://{config.operations.address}/readyz  /metrics",
-    ]
-
-
-def say(line: str) -> None:
-    """To standard error, whole lines."""
-    sys.stderr.write(f"kwit: {line}\n")
-    sys.stderr.flush()

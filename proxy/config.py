@@ -10,6 +10,7 @@ Durations are whole seconds, sizes are bytes, paths are absolute once loaded. A 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from auth.mapping import compile_expression
 from proxy.config_mistakes import ConfigError, Mistake, explain
 from proxy.config_types import (
+    MAX_WORKERS,
     Address,
     BaseUrl,
     Duration,
@@ -30,6 +32,7 @@ from proxy.config_types import (
     PathBesideFile,
     Size,
     Text,
+    Workers,
     duration_text,
     size_text,
 )
@@ -39,7 +42,6 @@ MAX_CONNECTORS = 32
 """More than any company has identity providers; each costs a discovery request and keys in memory."""
 MAX_SECRET_BYTES = 16_384
 """A client secret is some tens of characters; a JSON key of a provider some thousand."""
-MAX_WORKERS = 256
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
@@ -305,8 +307,8 @@ class Config(Section):
     """Role and RoleBinding files; reloaded on change. No roles: everything is refused."""
     audit: Audit = Audit()
     """The audit log."""
-    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
-    """Processes that serve the kube listener; one per core at most."""
+    workers: Workers = 1
+    """Processes that serve the kube listener, or auto: one for each core that kwit may use."""
 
     @classmethod
     def load(cls, path: Path) -> Config:
@@ -317,6 +319,12 @@ class Config(Section):
     def parse(cls, text: str, *, path: Path) -> Config:
         """`text`, as if it stood in the file at `path`. Raises ConfigError with all its mistakes."""
         return parse_section(cls, text, path=path)
+
+    @property
+    def worker_count(self) -> int:
+        if not isinstance(self.workers, int):
+            return min(len(os.sched_getaffinity(0)), MAX_WORKERS) if hasattr(os, "sched_getaffinity") else 1
+        return self.workers
 
     @property
     def audit_directory(self) -> Path:

@@ -11,11 +11,14 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
+AUTO = "auto"
+MAX_WORKERS = 256
+"""One for each core at most; there are machines of 256."""
 MAX_DURATION_SECONDS = 366 * 86_400
 """Nothing that is configured lasts longer than a year."""
 MAX_URL_CHARACTERS = 2_048
@@ -85,6 +88,13 @@ def size_text(number: int) -> str:
         if number and number % length == 0:
             return f"{number // length}{unit}"
     return f"{number}B"
+
+
+def workers(value: object) -> int | str:
+    """A number of processes, or `auto`. Raises ValueError."""
+    if value == AUTO or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WORKERS):
+        return value
+    raise ValueError(f"a number from 1 to {MAX_WORKERS}, or auto: one for each core")
 
 
 def address(value: object) -> Address:
@@ -199,6 +209,11 @@ Size = Annotated[
     BeforeValidator(size),
     PlainSerializer(size_text, return_type=str, when_used="json"),
     _text(r"^\d+(B|KiB|MiB|GiB|TiB)$", "64KiB", "256MiB"),
+]
+Workers = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(workers),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_WORKERS}, {"const": AUTO}]}),
 ]
 ListenAddress = Annotated[
     Address,

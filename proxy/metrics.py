@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 HELP = {
@@ -12,6 +13,17 @@ HELP = {
     "kwit_malformed_total": "Connections closed because of bytes that are not HTTP/1.1 as we accept it.",
     "kwit_log_available": "1 while the audit log can be written.",
 }
+
+
+def total(parts: Iterable[Metrics]) -> Metrics:
+    """The sum of several workers' counters."""
+    whole = Metrics()
+    for part in parts:
+        whole.requests += part.requests
+        whole.handshake_failures += part.handshake_failures
+        whole.malformed += part.malformed
+        whole.connections += part.connections
+    return whole
 
 
 @dataclass(slots=True)

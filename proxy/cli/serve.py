@@ -13,8 +13,9 @@ from proxy.cli.client.problem import Problem
 @click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=Path("kwit.yaml"), show_default=True)
 def command(path: Path) -> int:
     """Run the proxy. SIGTERM or Ctrl-C lets running requests end first."""
-    from proxy.app import StartError, serve
+    from proxy.app import StartError
     from proxy.config import Config, ConfigError
+    from proxy.server import serve
 
     try:
         return serve(Config.load(path))

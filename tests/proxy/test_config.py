@@ -112,7 +112,7 @@ operations: 3
             '12: audit.segment_bytes: "3GB" is not accepted; expected a size with its unit (B, KiB, MiB, GiB or '
             "TiB), such as 64KiB"
         ),
-        "13: workers: 0 is not accepted; expected greater than or equal to 1",
+        "13: workers: 0 is not accepted; expected a number from 1 to 256, or auto: one for each core",
         "14: operations: 3 is not accepted; expected a section: keys with values, indented below it",
     ]
 
@@ -146,6 +146,8 @@ def test_a_secret_written_where_its_file_belongs_is_not_shown():
         ("operations: {address: '0.0.0.0:8444'}", "an address of its own: web.address"),
         ("kube: {url: 'https://x', address: '127.0.0.1:9440'}", "an address of its own: kube.address"),
         ("workers: 1000", "256"),
+        ("workers: true", "256"),
+        ("workers: all", "or auto"),
         ("installation2: x", "did you mean installation?"),
     ],
 )
@@ -272,3 +274,8 @@ def test_the_schema_writes_defaults_as_people_do():
     assert definitions["Audit"]["properties"]["segment_bytes"]["default"] == "256MiB"
     assert definitions["Kube"]["properties"]["address"]["default"] == "127.0.0.1:8443"
     assert json.loads(json_schema())["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(("written", "count"), [("1", 1), ("7", 7), ("auto", min(len(os.sched_getaffinity(0)), 256))])
+def test_workers_are_a_number_or_one_for_each_core(written, count):
+    assert parse(SMALL + f"workers: {written}\n").worker_count == count

@@ -6,7 +6,7 @@ from proxy.cli.commands import run
 
 
 def test_a_broken_configuration_starts_nothing_and_shows_every_mistake(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=lambda _: 1 / 0, StartError=StartError))
+    monkeypatch.setitem(sys.modules, "proxy.server", SimpleNamespace(serve=lambda _: 1 / 0))
     (tmp_path / "kwit.yaml").write_text("installation: X\nworkers: 0\n")
     assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 1
     err = capsys.readouterr().err
@@ -16,8 +16,8 @@ def test_a_broken_configuration_starts_nothing_and_shows_every_mistake(tmp_path,
 
 def test_the_loaded_configuration_is_served_and_its_exit_code_is_ours(tmp_path, monkeypatch):
     served = []
-    app = SimpleNamespace(serve=lambda config: served.append(config) or 7, StartError=StartError)
-    monkeypatch.setitem(sys.modules, "proxy.app", app)
+    server = SimpleNamespace(serve=lambda config: served.append(config) or 7)
+    monkeypatch.setitem(sys.modules, "proxy.server", server)
     run(["init", str(tmp_path), "--installation", "prod"])
     assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 7
     assert [config.installation for config in served] == ["prod"]
@@ -27,7 +27,7 @@ def test_what_cannot_start_is_one_sentence(tmp_path, monkeypatch, capsys):
     def serve(_):
         raise StartError("kube.address 127.0.0.1:8443: Address already in use; free it, or choose another")
 
-    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(serve=serve, StartError=StartError))
+    monkeypatch.setitem(sys.modules, "proxy.server", SimpleNamespace(serve=serve))
     run(["init", str(tmp_path), "--installation", "prod"])
     capsys.readouterr()
     assert run(["serve", "-c", str(tmp_path / "kwit.yaml")]) == 1

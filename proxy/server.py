@@ -1,0 +1,124 @@
+"""The processes of `kwit serve`: one with both listeners, or one for the web and several for kubectl.
+
+Every process ends in order on SIGTERM and SIGINT, and at once on a second one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+from proxy.app import App, StartError
+from proxy.config import Config
+from proxy.supervisor import Supervisor
+from proxy.version import version
+from recordings.errors import LogUnavailableError
+
+
+def serve(config: Config) -> int:
+    """Run a server until it is told to stop; the process's exit code. Raises StartError."""
+    if config.worker_count == 1:
+        return run(lambda: _alone(config))
+    return run(lambda: _with_workers(config))
+
+
+def run(main: Callable[[], Awaitable[int]]) -> int:
+    """On uvloop where there is one: an idle TLS connection costs an eighth of what it costs on asyncio's own loop."""
+    if sys.platform == "win32":
+        runner = asyncio.Runner()
+    else:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+    async def running() -> int:
+        return await main()
+
+    with runner:
+        return runner.run(running())
+
+
+async def _alone(config: Config) -> int:
+    app = App(config, environ=os.environ, say=say)  # noqa: TID251 - the composition root
+    await app.start()
+    announce(config)
+    return await until_stopped(app, config)
+
+
+async def _with_workers(config: Config) -> int:
+    supervisor = Supervisor(config, config.worker_count, say=say)
+    app = App(
+        config,
+        environ=os.environ,  # noqa: TID251 - the composition root
+        say=say,
+        worker=None,
+        others=supervisor.reports,
+    )
+    await app.start()
+    try:
+        await supervisor.start()
+    except StartError:
+        await supervisor.stop()
+        await app.stop()
+        raise
+    announce(config)
+    return await until_stopped(app, config, also=supervisor.stop)
+
+
+async def until_stopped(app: App, config: Config, *, also: Callable[[], Awaitable[None]] | None = None) -> int:
+    """Wait for a signal or a fault, then end; the exit code."""
+    loop, stopping, main = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
+    assert main is not None
+
+    def stop() -> None:
+        if stopping.is_set():
+            main.cancel()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    gc.collect()
+    gc.freeze()  # what was made until now lives as long as the process: no collection needs to look at it again
+    failed, waiting = loop.create_task(app.failed()), loop.create_task(stopping.wait())
+    await asyncio.wait((failed, waiting), return_when=asyncio.FIRST_COMPLETED)
+    fault = failed.done()
+    if fault:
+        say(f"ended because of a fault of its own: {failed.result()!r}; please report it")
+    else:
+        say(f"stopping: requests under way may take {config.kube.limits.drain_timeout} s more; again to end at once")
+    for task in (failed, waiting):
+        task.cancel()
+    try:
+        if also is not None:
+            await also()
+        await app.stop()
+    except LogUnavailableError as error:
+        say(f"the log's end could not be written: {error}")
+        return 1
+    except asyncio.CancelledError:
+        say("ended at once")
+        return 1
+    say("stopped")
+    return int(fault)
+
+
+def announce(config: Config) -> None:
+    """What is up, for the person who started it."""
+    say(f"kubewitness {version()}, installation {config.installation}")
+    say(f"kubectl   {config.kube.url}  (listens on {config.kube.address}{_workers(config)})")
+    say(f"sign-in   {config.web.url}  (listens on {config.web.address})")
+    say(f"operators http://{config.operations.address}/readyz  /metrics")
+
+
+def _workers(config: Config) -> str:
+    return f", {config.worker_count} workers" if config.worker_count > 1 else ""
+
+
+def say(line: str) -> None:
+    """To standard error, whole lines."""
+    sys.stderr.write(f"kwit: {line}\n")
+    sys.stderr.flush()
