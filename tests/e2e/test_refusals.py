@@ -108,7 +108,8 @@ def test_locked_out_and_let_in_again(here: InProcess, alice: Person, kubectl: Pa
 def test_another_clusters_path(here: InProcess, alice: Person, kubectl: Path) -> None:
     asked = alice.run(kubectl, (*PODS, f"--server=https://localhost:{here.kube_port}/clusters/down"))
     assert last_line(asked) == refused(
-        "this certificate is for cluster 'e2e' and the address names another; use the context that `kwit login` wrote for it"
+        "this certificate is for cluster 'e2e' and the address names another; "
+        "use the context that `kwit login` wrote for it"
     )
 
 
