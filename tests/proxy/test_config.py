@@ -1,6 +1,7 @@
 """Also what `proxy.config_mistakes` says of a file; its own module has the rest."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
