@@ -27,6 +27,10 @@ _CODES: dict[Reason, tuple[int, str]] = {
 _FORBIDDEN = (403, "Forbidden")
 
 
+RETRY_AFTER_SECONDS = 1
+"""client-go tries ten times more, silently: a person waits ten seconds for what comes back by itself, then is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a request ends here: `reason` for the record, `message` for the person."""

@@ -10,7 +10,7 @@ from auth.errors import Reason
 from auth.identity import Identity
 from proxy.context import RequestContext
 from proxy.relay import End, RelayResult
-from proxy.status import Refusal
+from proxy.status import RETRY_AFTER_SECONDS, Refusal
 from recordings.audit.event import RequestFacts, actor, event, user_info
 from recordings.audit.log import AuditLog
 from recordings.audit.record import Outcome, RecordType
@@ -57,7 +57,7 @@ class AuditFilter:
         return Refusal(
             Reason.LOG_UNAVAILABLE,
             f"{self._log.cause}; nothing is done without a record. Tell your platform team; it resumes by itself",
-            retry_after_seconds=5,
+            retry_after_seconds=RETRY_AFTER_SECONDS,
         )
 
     def waits_for_intent(self, context: RequestContext) -> bool:

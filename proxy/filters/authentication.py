@@ -18,7 +18,7 @@ from auth.identity import Login, LoginID
 from auth.state.live import why_not
 from auth.state.store import Lock
 from proxy.context import RequestContext
-from proxy.status import Refusal
+from proxy.status import RETRY_AFTER_SECONDS, Refusal
 from proxy.upstream import Endpoint
 
 AGAIN = "run `kwit login` to sign in again"
@@ -73,7 +73,7 @@ class AuthenticationFilter:
             return Refusal(
                 Reason.STATE_STALE,
                 "the proxy cannot read its state and refuses everything until it can; tell your platform team",
-                retry_after_seconds=5,
+                retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         login = self._state.login(credential.login_id)
         lock = self._state.lock_for(login) if login is not None else None

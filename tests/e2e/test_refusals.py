@@ -106,8 +106,11 @@ def test_locked_out_and_let_in_again(here: InProcess, alice: Person, kubectl: Pa
 
 
 def test_another_clusters_path(here: InProcess, alice: Person, kubectl: Path) -> None:
-    asked = alice.run(kubectl, (*PODS, f"--server=https://localhost:{here.kube_port}/clusters/down"))
-    assert last_line(asked) == refused(
+    asked = last_line(alice.run(kubectl, (*PODS, f"--server=https://localhost:{here.kube_port}/clusters/down")))
+    if "1.24" in str(kubectl):  # it takes a 403 of discovery for an empty answer, whatever that says
+        assert asked == Outcome(1, "", 'error: the server doesn\'t have a resource type "pods"\n')
+        return
+    assert asked == refused(
         "this certificate is for cluster 'e2e' and the address names another; "
         "use the context that `kwit login` wrote for it"
     )

@@ -72,7 +72,7 @@ def asked(state, credential=CREDENTIAL):
             Refusal(
                 Reason.STATE_STALE,
                 "the proxy cannot read its state and refuses everything until it can; tell your platform team",
-                5,
+                1,
             ),
         ),
     ],
