@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from auth.jose import MAX_TOKEN_BYTES, Key, KeySet, TokenError, UnknownKeyError, encode_base64url, parse_jwk
 from auth.oidc import check_response_issuer, parse_metadata, verify_id_token
-from tests.auth.connectors.provider import jwk, rsa_key
+from deploy.sandbox.idp.signing import jwk
+from tests.auth.connectors.provider import rsa_key
 
 ISSUER, CLIENT, NONCE, NOW = "https://idp.example.com", "kwit", "n-0S6_WzA2Mj", 1_800_000_000
 RSA, OTHER = rsa_key(), rsa_key()

@@ -12,8 +12,9 @@ from auth.ca import key_hash
 from auth.errors import AuthError, Reason
 from auth.identity import Identity, KeyHash, Login, LoginID
 from auth.proof import MAX_PROOFS_PER_LOGIN, WINDOW_SECONDS, ClockError, Proof, SeenProofs, check_proof, read_proof
+from deploy.sandbox.idp.signing import jwk
 from proxy.cli.client.key import new_key, proof
-from tests.auth.connectors.provider import jwk, rsa_key
+from tests.auth.connectors.provider import rsa_key
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 URL, NOW = "https://kwit.example.com/api/v1/certificates", 1_800_000_000.0

@@ -18,28 +18,16 @@ from typing import Any
 import jwt
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from auth.jose import encode_base64url
+from deploy.sandbox.idp.signing import jwk
 
 CLIENT_ID, CLIENT_SECRET = "kwit", "s3cret/with+signs"
 
 
 def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
-
-
-def jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str | None, **more: object) -> dict[str, Any]:
-    numbers = key.public_key().public_numbers()
-    if isinstance(numbers, rsa.RSAPublicNumbers):
-        size = (numbers.n.bit_length() + 7) // 8
-        parts = {"kty": "RSA", "n": encode_base64url(numbers.n.to_bytes(size)), "e": "AQAB"}
-    else:
-        size = (numbers.curve.key_size + 7) // 8
-        curve = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}[numbers.curve.name]
-        x, y = (encode_base64url(n.to_bytes(size)) for n in (numbers.x, numbers.y))
-        parts = {"kty": "EC", "crv": curve, "x": x, "y": y}
-    return {**parts, "use": "sig", **({} if kid is None else {"kid": kid}), **more}
 
 
 _KEY = rsa_key()
