@@ -12,7 +12,7 @@ from proxy.keys import load_keys
 from proxy.kube_server import KubeServer
 from proxy.log_writer import LogWriter
 from proxy.role_directory import RoleDirectory
-from tests.proxy.test_app import configuration
+from tests.proxy.running import configuration
 
 
 async def test_a_connection_without_a_certificate_is_counted_and_recorded_by_its_writer(tmp_path):

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from proxy.config import Config
-from tests.proxy.test_app import configuration
+from tests.proxy.running import configuration
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from proxy.keys import load_keys
 from proxy.log_writer import LogWriter
 from proxy.role_directory import RoleDirectory
 from proxy.web_server import WebServer
-from tests.proxy.test_app import configuration
+from tests.proxy.running import configuration
 
 
 async def test_it_serves_tls_by_our_own_ca_and_names_itself(tmp_path):
