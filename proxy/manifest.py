@@ -69,7 +69,7 @@ def manifest(
     parts = [_head(cluster, namespace, names, constrained=constrained), _account(namespace, inside=not token)]
     if token:
         parts.append(_token(namespace))
-    parts += [_role(rules), _binding(namespace)]
+    parts += [_role(namespace, rules), _binding(namespace)]
     return "---\n".join(parts)
 
 
@@ -116,12 +116,12 @@ type: kubernetes.io/service-account-token
 """
 
 
-def _role(rules: str) -> str:
+def _role(namespace: str, rules: str) -> str:
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
-  name: kubewitness-impersonate
+  name: {namespace}-impersonate
 rules:
 {rules}"""
 
@@ -131,11 +131,11 @@ def _binding(namespace: str) -> str:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: kubewitness-impersonate
+  name: {namespace}-impersonate
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
-  name: kubewitness-impersonate
+  name: {namespace}-impersonate
 subjects:
   - kind: ServiceAccount
     name: {ACCOUNT}

@@ -73,6 +73,10 @@ class RunningProvider:
 class Installation:
     """`kwit serve` from entering to leaving, its files in `folder`. Raises RuntimeError with its words if it ends."""
 
+    namespace = "kubewitness"
+    manifest: tuple[str, ...] = ()
+    """More options for `kwit cluster manifest`."""
+
     def __init__(self, folder: Path, cluster: Cluster, admin: Callable[..., str]) -> None:
         self.folder = folder
         self.audit = folder / "data" / "audit"
@@ -117,8 +121,9 @@ class Installation:
         (self.folder / "kwit.yaml").write_text(yaml.safe_dump(document))
 
     def _prepare_cluster(self) -> None:
-        self._admin("apply", "-f", "-", stdin=kwit("cluster", "manifest", CLUSTER, "--roles", self.folder / "roles"))
-        (self.folder / "token").write_text(self._admin("create", "token", "kwit", "--namespace=kubewitness"))
+        options = ("--roles", self.folder / "roles", "--namespace", self.namespace, *self.manifest)
+        self._admin("apply", "-f", "-", stdin=kwit("cluster", "manifest", CLUSTER, *options))
+        (self.folder / "token").write_text(self._admin("create", "token", "kwit", f"--namespace={self.namespace}"))
         entry = json.loads(self._cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
         place = ("--server", entry["server"], "--ca-file", entry["certificate-authority"])
         config = ("-c", self.folder / "kwit.yaml")

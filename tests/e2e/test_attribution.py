@@ -15,10 +15,16 @@ pytestmark = [pytest.mark.cluster]
 ACCOUNT = "system:serviceaccount:kubewitness:proxy"
 
 
-def ask(cluster: Cluster, admin: Callable[..., str], headers: list[tuple[str, str]]) -> int:
+def ask(
+    cluster: Cluster,
+    admin: Callable[..., str],
+    headers: list[tuple[str, str]],
+    account: str = "proxy",
+    namespace: str = "kubewitness",
+) -> int:
     """List the namespaces as the proxy's account would, with these headers besides; the status."""
     config = json.loads(cluster.kubeconfig.read_text())
-    token = admin("create", "token", "proxy", "--namespace=kubewitness").strip()
+    token = admin("create", "token", account, f"--namespace={namespace}").strip()
     address = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"]).netloc
     context = ssl.create_default_context(cafile=config["clusters"][0]["cluster"]["certificate-authority"])
     connection = http.client.HTTPSConnection(address, timeout=10, context=context)

@@ -96,3 +96,14 @@ def test_no_groups_name_can_become_anything_but_a_name(names):
 def test_groups_that_cannot_or_must_not_be_granted_are_refused(names, why):
     with pytest.raises(ManifestError, match=why):
         literal_groups(names)
+
+
+def test_two_installations_in_one_cluster_do_not_overwrite_each_other():
+    documents = {
+        namespace: {
+            (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+            for one in yaml.safe_load_all(manifest("staging", groups=("g",), namespace=namespace))
+        }
+        for namespace in ("one", "two")
+    }
+    assert documents["one"] & documents["two"] == set()
