@@ -182,6 +182,11 @@ class App:
         if failed is not None:
             raise failed
 
+    def cut(self) -> None:
+        """While `stop` waits for what runs: wait no longer. The log is still ended in order."""
+        if self.kube is not None:
+            self.kube.cut()
+
     async def failed(self) -> BaseException:
         """Returns when a part that must run for ever has ended: then the server must end, too."""
         reading = self.web.reading if self.web is not None else None

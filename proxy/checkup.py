@@ -124,7 +124,7 @@ def roles(config: Config, now: float) -> Iterator[Finding]:
         what = "no role" if not found else "no binding"
         yield warn("roles", f"there is {what}, so every request is refused", f"write one into {config.roles_dir}")
     else:
-        yield ok("roles", f"{len(found)} roles, {len(bindings)} bindings")
+        yield ok("roles", f"{_count(len(found), 'role')}, {_count(len(bindings), 'binding')}")
 
 
 def files(config: Config, now: float, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -266,3 +266,7 @@ def _mib(number: int) -> str:
 
 def _utc(now: float) -> str:
     return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -400,7 +400,7 @@ def read_client_secret(connector: Connector, environ: Mapping[str, str]) -> str:
     """The client secret of `connector`, from its file or from `environ`. Raises ConfigError."""
 
     def mistake(key: str, expected: str) -> ConfigError:
-        return ConfigError([Mistake(f"connector {connector.name}", 1, key, "", expected)])
+        return ConfigError([Mistake(f"connector {connector.name}", 0, key, "", expected)])
 
     if connector.client_secret_file is None:
         name = str(connector.client_secret_env)
@@ -411,8 +411,11 @@ def read_client_secret(connector: Connector, environ: Mapping[str, str]) -> str:
     try:
         with connector.client_secret_file.open("rb") as file:
             secret = file.read(MAX_SECRET_BYTES + 1).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise mistake("client_secret_file", f"{connector.client_secret_file} cannot be read: {error}") from error
+    except OSError as error:
+        why = f"{connector.client_secret_file} cannot be read: {error.strerror}"
+        raise mistake("client_secret_file", f"{why}; put the client secret there, readable by kwit alone") from error
+    except UnicodeDecodeError as error:
+        raise mistake("client_secret_file", f"{connector.client_secret_file} is not text") from error
     if not secret or len(secret) > MAX_SECRET_BYTES:
         raise mistake("client_secret_file", f"{connector.client_secret_file} must hold the secret and nothing else")
     return secret

@@ -39,7 +39,7 @@ _EXPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake. `path` is dotted, `line` counts from 1, `value` is as JSON and bounded, or empty."""
+    """One mistake. `path` is dotted, `line` from 1 on or 0 for none, `value` as JSON and bounded, or empty."""
 
     file: str
     line: int
@@ -48,7 +48,8 @@ class Mistake:
     expected: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}: {self.path}" if self.path else f"{self.file}:{self.line}"
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{file}: {self.path}" if self.path else file
         return (
             f"{place}: {self.value} is not accepted; expected {self.expected}"
             if self.value

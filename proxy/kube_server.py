@@ -107,6 +107,10 @@ class KubeServer:
         await self._listener.stop(float(self._config.kube.limits.drain_timeout))
         self._pool.close()
 
+    def cut(self) -> None:
+        """End the drain at once."""
+        self._listener.cut()
+
     def sweep(self) -> None:
         """Idle upstream connections, counted refusals, a new serving certificate."""
         self._pool.sweep(self._loop.time())

@@ -120,6 +120,11 @@ class KubeListener:
             task.cancel()
         await asyncio.gather(*self._handshakes, return_exceptions=True)
 
+    def cut(self) -> None:
+        """End the drain: what still runs is aborted now."""
+        for connection in list(self._connections):
+            connection.abort()
+
     async def _accept(self, listening: socket.socket) -> None:
         with listening:
             while True:

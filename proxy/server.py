@@ -1,6 +1,6 @@
 """The processes of `kwit serve`: one with both listeners, or one for the web and several for kubectl.
 
-Every process ends in order on SIGTERM and SIGINT, and at once on a second one.
+Every process ends in order on SIGTERM and SIGINT; a second one cuts what still runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from proxy.config import Config
 from proxy.supervisor import Supervisor
 from proxy.version import version
 from recordings.errors import LogUnavailableError
+
+SAME_SIGNAL_SECONDS = 1.0
+"""`timeout`, terminals and container runtimes signal a process and then its group."""
 
 
 def serve(config: Config) -> int:
@@ -45,7 +48,6 @@ def run(main: Callable[[], Awaitable[int]]) -> int:
 async def _alone(config: Config) -> int:
     app = App(config, environ=os.environ, say=say)  # noqa: TID251 - the composition root
     await app.start()
-    announce(config)
     return await until_stopped(app, config)
 
 
@@ -65,45 +67,61 @@ async def _with_workers(config: Config) -> int:
         await supervisor.stop()
         await app.stop()
         raise
-    announce(config)
-    return await until_stopped(app, config, also=supervisor.stop)
+    return await until_stopped(app, config, supervisor)
 
 
-async def until_stopped(app: App, config: Config, *, also: Callable[[], Awaitable[None]] | None = None) -> int:
-    """Wait for a signal or a fault, then end; the exit code."""
-    loop, stopping, main = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
-    assert main is not None
-
-    def stop() -> None:
-        if stopping.is_set():
-            main.cancel()
-        stopping.set()
-
+async def until_stopped(app: App, config: Config, supervisor: Supervisor | None = None) -> int:
+    """Say what is up, wait for a signal or a fault, then end; the exit code."""
+    loop, told = asyncio.get_running_loop(), Told(asyncio.get_running_loop())
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, told)
+    announce(config)
     gc.collect()
     gc.freeze()  # what was made until now lives as long as the process: no collection needs to look at it again
-    failed, waiting = loop.create_task(app.failed()), loop.create_task(stopping.wait())
+    failed, waiting = loop.create_task(app.failed()), loop.create_task(told.once.wait())
     await asyncio.wait((failed, waiting), return_when=asyncio.FIRST_COMPLETED)
     fault = failed.done()
     if fault:
         say(f"ended because of a fault of its own: {failed.result()!r}; please report it")
     else:
-        say(f"stopping: requests under way may take {config.kube.limits.drain_timeout} s more; again to end at once")
+        say(f"stopping: requests under way may take {config.kube.limits.drain_timeout} s more; again to cut them")
     for task in (failed, waiting):
         task.cancel()
+    cutting = loop.create_task(_cut(told, app, supervisor))
     try:
-        if also is not None:
-            await also()
+        if supervisor is not None:
+            await supervisor.stop()
         await app.stop()
     except LogUnavailableError as error:
         say(f"the log's end could not be written: {error}")
         return 1
-    except asyncio.CancelledError:
-        say("ended at once")
-        return 1
+    finally:
+        cutting.cancel()
     say("stopped")
     return int(fault)
+
+
+class Told:
+    """A signal's handler. One that comes within a second of the first is the same one, sent to us and to our group."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.once, self.again = asyncio.Event(), asyncio.Event()
+        self._loop, self._at = loop, 0.0
+
+    def __call__(self) -> None:
+        if not self.once.is_set():
+            self._at = self._loop.time()
+            self.once.set()
+        elif self._loop.time() - self._at >= SAME_SIGNAL_SECONDS:
+            self.again.set()
+
+
+async def _cut(told: Told, app: App, supervisor: Supervisor | None) -> None:
+    await told.again.wait()
+    say("what runs is cut")
+    app.cut()
+    if supervisor is not None:
+        supervisor.cut()
 
 
 def announce(config: Config) -> None:

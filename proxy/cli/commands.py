@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -67,6 +68,14 @@ class Commands(click.Group):
             raise Problem(f"`kwit {cmd_name}` is not part of this version; run `kwit --help` for what is") from error
         assert isinstance(found, click.Command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Names what was meant where that is clear."""
+        if args[0] not in TABLE and (meant := get_close_matches(args[0], TABLE, 1)):
+            raise click.UsageError(f"there is no command {args[0]!r}; did you mean `kwit {meant[0]}`?", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table alone: help must not import, nor break on a command that is missing."""

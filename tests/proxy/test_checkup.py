@@ -104,7 +104,7 @@ def test_roles_are_read_as_the_server_reads_them(installation, tmp_path):
         )
     ]
     (tmp_path / "roles" / "r.yaml").write_text(ROLE)
-    assert list(checkup.roles(config, NOW)) == [Finding(Level.OK, "roles", "1 roles, 1 bindings")]
+    assert list(checkup.roles(config, NOW)) == [Finding(Level.OK, "roles", "1 role, 1 binding")]
     (tmp_path / "roles" / "r.yaml").write_text(ROLE.replace("verbs", "verb").replace("role: r,", "role: nobody,"))
     assert set(levels(checkup.roles(config, NOW))) == {Level.FAIL}
 

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from proxy.config import Config
+from proxy.server import SAME_SIGNAL_SECONDS, Told
 from tests.proxy.running import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -83,9 +84,36 @@ async def test_it_runs_until_it_is_told_to_stop(number: int, tmp_path: Path) -> 
         ]
         assert await server.end(number) == (
             0,
-            ["kwit: stopping: requests under way may take 1 s more; again to end at once", "kwit: stopped"],
+            ["kwit: stopping: requests under way may take 1 s more; again to cut them", "kwit: stopped"],
         )
         assert server.last_records() == {"0": "log.stop", "web": "log.stop"}
+
+
+async def test_the_same_signal_twice_at_once_is_one(tmp_path: Path) -> None:
+    async with serving(configuration(tmp_path, "https://id.example.com", 1)) as server:
+        await server.until("kwit: operators")
+        server.process.send_signal(signal.SIGTERM)
+        code, said = await server.end()
+        assert (code, said[-1]) == (0, "kwit: stopped")
+        assert server.last_records() == {"0": "log.stop", "web": "log.stop"}
+
+
+class Clock:
+    now = 100.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0.0, False), (SAME_SIGNAL_SECONDS, True)])
+def test_a_second_signal_cuts_what_runs(seconds: float, again: bool) -> None:
+    clock = Clock()
+    told = Told(clock)  # type: ignore[arg-type]
+    told()
+    assert (told.once.is_set(), told.again.is_set()) == (True, False)
+    clock.now += seconds
+    told()
+    assert told.again.is_set() is again
 
 
 async def test_what_keeps_it_from_starting_is_one_sentence_and_code_1(tmp_path: Path) -> None:
