@@ -10,7 +10,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     """0 when every round was without errors; 1 otherwise; 2 when nothing could be measured."""
     options = _options(arguments)
     scenarios = [s.quick if options.quick else s for s in SCENARIOS if not options.only or s.name in options.only]
+    if options.rounds:
+        scenarios = [replace(s, rounds=options.rounds) for s in scenarios]
     try:
         programs = build()
     except UnavailableError as error:
@@ -63,6 +65,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/bench/run", description="What kubewitness costs beside others.")
     parser.add_argument("--quick", action="store_true", help="shorter and fewer rounds: shows that everything works")
     parser.add_argument("--only", nargs="+", choices=[s.name for s in SCENARIOS], metavar="SCENARIO")
+    parser.add_argument("--rounds", type=int, metavar="N", help="of each contender; the more, the surer a minimum is")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS)
     parser.add_argument("--json", type=Path, default=cache() / "bench.json", help="where the figures go (%(default)s)")
     return parser.parse_args(arguments)

@@ -58,10 +58,10 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("get-1", "1 KB GET, 1 connection", Mode.REQUESTS, POD, 1, 3.0, 4),
-    Scenario("get-2", "1 KB GET, 2 connections", Mode.REQUESTS, POD, 2, 3.0, 4, goal=2.5),
-    Scenario("get-32", "1 KB GET, 32 connections", Mode.REQUESTS, POD, 32, 3.0, 4, goal=2.5),
-    Scenario("get-256", "1 KB GET, 256 connections", Mode.REQUESTS, POD, 256, 3.0, 4),
+    Scenario("get-1", "1 KB GET, 1 connection", Mode.REQUESTS, POD, 1, 1.5, 8),
+    Scenario("get-2", "1 KB GET, 2 connections", Mode.REQUESTS, POD, 2, 1.5, 8, goal=2.5),
+    Scenario("get-32", "1 KB GET, 32 connections", Mode.REQUESTS, POD, 32, 1.5, 8, goal=2.5),
+    Scenario("get-256", "1 KB GET, 256 connections", Mode.REQUESTS, POD, 256, 1.5, 8),
     Scenario("list-200k", "200 KB list, 2 connections", Mode.REQUESTS, LIST_200K, 2, 3.0, 3),
     Scenario("list-2m", "2 MB list, 2 connections", Mode.REQUESTS, LIST_2M, 2, 3.0, 3, goal=1.1),
     Scenario("chunked-2m", "2 MB list in 1 KB pieces, 2 connections", Mode.REQUESTS, CHUNKED_2M, 2, 3.0, 3),

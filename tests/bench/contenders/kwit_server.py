@@ -180,8 +180,10 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
         random=os.urandom,
         metrics=metrics,
     )
+    context = kube_ssl_context(str(chain), str(key), people.pem)
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # the client's choice, as with the other contenders
     listener = KubeListener(
-        kube_ssl_context(str(chain), str(key), people.pem),
+        context,
         journey,
         loop=loop,
         installation=INSTALLATION,
