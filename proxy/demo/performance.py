@@ -1,0 +1,208 @@
+"""The order of the story, and its two ways of being told: shown with every command, or claim by claim (`--check`)."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proxy.cli.client.problem import Problem
+from proxy.demo import direct, evidence, screen
+from proxy.demo.direct import Direct, PluginError
+from proxy.demo.engineer import BrowserError, Engineer, Said
+from proxy.demo.folder import SANDBOX
+from proxy.demo.kubectl import Kubectl
+from proxy.demo.story import MANIFEST, MANIFEST_FILE, Line, Request, Step, judge, reading_story, sandbox_story
+from proxy.demo.world import World
+from recordings.audit.query import oldest_first
+from recordings.audit.question import Question
+
+PERSON, GROUPS = "alice", ("kwit:developers", "system:authenticated")
+"""Who plays, and the groups that the sandbox must see her with."""
+
+
+@dataclass(slots=True)
+class Performance:
+    """`await run()`; `problems` is what did not come out as claimed."""
+
+    world: World
+    alice: Engineer
+    kubectl: Kubectl | None
+    checking: bool
+    clock: Callable[[], float]
+    problems: list[str] = field(default_factory=list)
+    _began: float = 0.0
+    _direct: Direct | None = None
+
+    async def run(self) -> None:
+        """The whole story. Raises Problem where it cannot go on."""
+        self._began = self.clock()
+        (self.world.folder.path / MANIFEST_FILE).write_text(MANIFEST, encoding="ascii")
+        self.alice.settle()
+        await self._sign_in()
+        await self._work()
+        await self._records()
+        await self._examine()
+        if self.checking:
+            await self._log_out()
+
+    # -- the parts
+
+    async def _sign_in(self) -> None:
+        self._heading("1. Sign in")
+        self._prose(
+            "Alice signs in with her company's single sign-on. A browser would open there; the demo has its own "
+            "provider, and picks Alice on its page by itself."
+        )
+        url = self.world.config.web.url
+        self._command(f"kwit login {url}")
+        try:
+            said = await self.alice.sign_in(url)
+        except (BrowserError, TimeoutError) as error:
+            why = str(error) or "nothing happened for too long"
+            raise Problem(f"the sign-in did not come to its end: {why}") from error
+        self._output(said)
+        self._verdict("alice signs in, and her kubeconfig has a context", self._signed_in(said))
+        if said.code:
+            raise Problem("without a login the story ends here")
+        await self._kwit("status", claim="kwit status says who she is", word="alice")
+
+    def _signed_in(self, said: Said) -> str:
+        words = (f"Signed in to {self.world.config.installation} as {PERSON} (eng) until ", f"kwit-{self._cluster}")
+        missing = [word for word in words if word not in said.out]
+        return f"exit code {said.code}, without {missing}: {said.err}" if said.code or missing else ""
+
+    async def _work(self) -> None:
+        self._heading("2. Work")
+        if self.kubectl is None:
+            self._direct = await self._connect()
+        for step in self._steps():
+            if step.title:
+                self._prose(step.title)
+            said = await self._do(step)
+            problem = judge(step, said, with_kubectl=self.kubectl is not None)
+            self._verdict(step.claim, f"{problem}:\n{said.out}{said.err}".rstrip() if problem else "")
+        self._prose("Ask before you try:")
+        namespace = "shop" if self._cluster == SANDBOX else "default"
+        await self._kwit(
+            *("can-i", "get", "secrets", "-n", namespace), claim="kwit can-i knows it before", word="deny[0]", code=1
+        )
+
+    async def _connect(self) -> Direct:
+        try:
+            return await direct.connect(self.alice)
+        except (PluginError, TimeoutError, OSError) as error:
+            raise Problem(f"the certificate could not be had: {error}") from error
+
+    async def _do(self, step: Step) -> Said:
+        if self.kubectl is not None:
+            self._command(shlex.join(("kubectl", *step.kubectl)))
+            said = await self.alice.run([self.kubectl.path, *step.kubectl])
+        else:
+            said = await self._send(step.request)
+        self._output(said)
+        return said
+
+    async def _send(self, request: Request) -> Said:
+        assert self._direct is not None
+        headers = "".join(f"  {name}: {value}" for name, value in request.headers)
+        self._command(f"{request.method} {request.path}{headers}", prompt=">")
+        try:
+            return await asyncio.to_thread(self._direct.send, request)
+        except OSError as error:
+            return Said(1, "", f"no answer: {error}")
+
+    async def _records(self) -> None:
+        self._heading("3. The record")
+        self._prose("What the log says now. What changes something was on disk before the cluster was asked.")
+        if self.checking:
+            await self._kwit(
+                "audit", "search", "--user", PERSON, "--since", "1h", claim="kwit audit search finds it", word=PERSON
+            )
+            return
+        namespace = ("-n", "shop") if self._cluster == SANDBOX else ()
+        await self._shown("audit", "search", "--since", "10m", "--user", PERSON, *namespace)
+        refused = [record for record in self._since_began() if record.get("outcome") == "refused"]
+        if refused:
+            self._prose("One of them in full, with the login and the certificate behind it:")
+            await self._shown("audit", "show", evidence.id_of(refused[0]))
+
+    async def _examine(self) -> None:
+        self._heading("4. Checked")
+        sandbox, records = self.world.sandbox, self._since_began()
+        expected: list[Line] = [line for step in self._steps() for line in step.lines]
+        seen = [one for one in sandbox.seen if one.user] if sandbox is not None else None
+        findings = evidence.examine(records, seen, person=PERSON, groups=GROUPS, expected=expected)
+        secrets = [self.world.folder.provider_secret]
+        if sandbox is not None:
+            secrets.append(sandbox.token)
+        findings.append(evidence.secrets_in(log_lines(self.world.config.audit_directory), secrets))
+        for finding in findings:
+            self._verdict(finding.claim, finding.problem, always=True)
+
+    async def _log_out(self) -> None:
+        """A certificate that is good for an hour ends with its login."""
+        before = self._direct or await self._connect()
+        await self._kwit("logout", claim="kwit logout ends the login", word="")
+        self._direct = before
+        said = await self._send(Request("GET", "/api/v1/namespaces/default/pods", 403))
+        right = said.code == 1 and said.err.startswith("403 ")
+        self._verdict("and her certificate with it, at the next request", "" if right else said.out + said.err)
+
+    # -- how it is told
+
+    @property
+    def _cluster(self) -> str:
+        return self.world.folder.cluster
+
+    def _steps(self) -> list[Step]:
+        story = sandbox_story if self._cluster == SANDBOX else reading_story
+        minor = self.kubectl.minor if self.kubectl is not None else None
+        return [step for step in story(self._cluster) if minor is None or step.minor <= minor]
+
+    def _since_began(self) -> list[evidence.Record]:
+        return list(oldest_first(self.world.config.audit_directory, Question(since=self._began)))
+
+    async def _kwit(self, *arguments: str, claim: str, word: str, code: int = 0) -> None:
+        self._command(shlex.join(("kwit", *arguments)))
+        said = await self.alice.run_kwit(*arguments)
+        self._output(said)
+        right = said.code == code and word in said.out
+        self._verdict(claim, "" if right else f"exit code {said.code}: {said.out}{said.err}".rstrip())
+
+    async def _shown(self, *arguments: str) -> None:
+        """By the command itself where there is a terminal: then it fits, and has its colours."""
+        self._command(shlex.join(("kwit", *arguments)))
+        on_terminal = screen.is_terminal()
+        said = await self.alice.run_kwit(*arguments, on_terminal=on_terminal)
+        if not on_terminal:
+            self._output(said)
+
+    def _heading(self, text: str) -> None:
+        if not self.checking:
+            screen.heading(text)
+
+    def _prose(self, text: str) -> None:
+        if not self.checking:
+            screen.prose(text)
+
+    def _command(self, text: str, prompt: str = "$") -> None:
+        if not self.checking:
+            screen.command(text, prompt)
+
+    def _output(self, said: Said) -> None:
+        if not self.checking:
+            screen.output(said)
+
+    def _verdict(self, claim: str, problem: str = "", *, always: bool = False) -> None:
+        if problem:
+            self.problems.append(claim)
+        if problem or always or self.checking:
+            screen.verdict(claim, problem)
+
+
+def log_lines(directory: Path) -> list[bytes]:
+    """Every line of every file of the log."""
+    return [line for path in sorted(directory.glob("*/*.ndjson")) for line in path.read_bytes().splitlines()]
