@@ -1,0 +1,78 @@
+"""Bytes of the wire that wait until what they carry has been understood.
+
+A SPDY frame may be spread over many WebSocket messages. The wire's bytes go on in their order: a payload byte when the
+layer inside has understood it, framing (heads, pings) when all that came before has gone.
+"""
+
+from __future__ import annotations
+
+from recordings.streams.fault import Fault, StreamFaultError
+
+MAX_HELD_BYTES = 256 * 1024
+"""The largest thing that is understood only as a whole is a SPDY control frame of 64 KiB; sent in reasonable messages
+it is not half again as long on the wire. Whoever needs four times as much is filling memory with empty messages or
+pings."""
+
+
+class Held:
+    """The bytes of one direction that have been read and not yet released."""
+
+    def __init__(self) -> None:
+        self._raw = bytearray()
+        self._runs: list[int] = [0]
+        """Lengths of framing and payload in turns, framing first; together they are as long as `_raw`."""
+        self._gone = 0
+        self._payload = 0
+        """How many payload bytes have gone, and how many wait."""
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def framing(self, raw: bytes) -> None:
+        """Hold `raw`, which goes as soon as everything before it has gone."""
+        if not len(self._runs) % 2:
+            self._runs.append(0)
+        self._runs[-1] += len(raw)
+        self._raw += raw
+
+    def payload(self, raw: bytes) -> None:
+        """Hold `raw`, each byte of which goes when it has been understood."""
+        if len(self._runs) % 2:
+            self._runs.append(0)
+        self._runs[-1] += len(raw)
+        self._raw += raw
+        self._payload += len(raw)
+
+    def release(self, understood: int) -> bytes:
+        """Return what may go on, given how many payload bytes have been understood since the beginning."""
+        free = understood - self._gone
+        if free == self._payload:
+            return self._all()
+        if not free and not self._runs[0]:
+            return b""
+        self._gone += free
+        self._payload -= free
+        length = index = 0
+        while not index % 2 or self._runs[index] <= free:
+            length += self._runs[index]
+            free -= self._runs[index] * (index % 2)
+            index += 1
+        self._runs[index] -= free
+        self._runs[:index] = [0]
+        length += free
+        released = bytes(self._raw[:length])
+        del self._raw[:length]
+        return released
+
+    def check(self) -> None:
+        """Raise when too much waits."""
+        if len(self._raw) > MAX_HELD_BYTES:
+            raise StreamFaultError(Fault.HELD_TOO_LONG, f"{len(self._raw)} bytes wait for the end of one frame")
+
+    def _all(self) -> bytes:
+        released = bytes(self._raw)
+        self._raw.clear()
+        self._runs = [0]
+        self._gone += self._payload
+        self._payload = 0
+        return released

@@ -1,0 +1,53 @@
+"""What waits goes on in its order, as far as it is understood."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recordings.streams.fault import Fault, StreamFaultError
+from recordings.streams.held import MAX_HELD_BYTES, Held
+
+
+def test_framing_goes_when_all_before_it_has_gone():
+    held = Held()
+    held.framing(b"[")
+    held.payload(b"abc")
+    held.framing(b"|")
+    held.payload(b"de")
+    held.framing(b"]")
+    assert held.release(0) == b"["
+    assert held.release(0) == b""
+    assert held.release(2) == b"ab"
+    assert held.release(3) == b"c|"
+    assert held.release(4) == b"d"
+    assert len(held) == 2
+    assert held.release(5) == b"e]"
+    assert len(held) == 0
+
+
+def test_too_much_must_not_wait():
+    held = Held()
+    held.payload(b"x")
+    held.framing(bytes(MAX_HELD_BYTES - 1))
+    held.check()
+    held.framing(b"y")
+    with pytest.raises(StreamFaultError) as raised:
+        held.check()
+    assert raised.value.fault is Fault.HELD_TOO_LONG
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=4), st.integers(0, 4))))
+def test_it_does_what_the_simplest_queue_does(steps):
+    held, queue, understood, total = Held(), [], 0, 0
+    for payload, raw, more in steps:
+        (held.payload if payload else held.framing)(raw)
+        queue += [(payload, byte) for byte in raw]
+        total += len(raw) * payload
+        gone, understood = understood, min(understood + more, total)
+        free, expected = understood - gone, b""
+        while queue and (free or not queue[0][0]):
+            is_payload, byte = queue.pop(0)
+            free -= is_payload
+            expected += bytes((byte,))
+        assert held.release(understood) == expected
+        assert len(held) == len(queue)
