@@ -83,7 +83,8 @@ class Performance:
                 self._prose(step.title)
             said = await self._do(step)
             problem = judge(step, said, with_kubectl=self.kubectl is not None)
-            self._verdict(step.claim, f"{problem}:\n{said.out}{said.err}".rstrip() if problem else "")
+            told = f"{problem}:\n{said.out}{said.err}".rstrip() + f"\n{step.hint}".rstrip()
+            self._verdict(step.claim, told if problem else "")
         self._prose("Ask before you try:")
         namespace = "shop" if self._cluster == SANDBOX else "default"
         await self._kwit(

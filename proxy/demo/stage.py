@@ -63,7 +63,7 @@ async def perform(play: Play, clock: Callable[[], float]) -> int:
         if play.check:
             return _result(performance.problems, world)
         _invitation(world.config, folder, alice, bob, kept=play.kept)
-        await stop.requested()
+        await stop.unless(_fault(world))
         screen.note("\nstopping")
     finally:
         await world.stop()
@@ -84,9 +84,6 @@ class Stop:
             self._main.cancel()
         self._event.set()
 
-    async def requested(self) -> None:
-        await self._event.wait()
-
     async def unless(self, work: Coroutine[object, object, None]) -> bool:
         """Whether `work` came to its end before the signal; otherwise it is cancelled. Raises what it raises."""
         loop = asyncio.get_running_loop()
@@ -101,6 +98,12 @@ class Stop:
             for task in (working, waiting):
                 task.cancel()
             await asyncio.gather(working, waiting, return_exceptions=True)
+
+
+async def _fault(world: World) -> None:
+    """Never returns. Raises Problem when kwit ends by itself."""
+    error = await world.failed()
+    raise Problem(f"kwit ended because of a fault of its own: {error!r}; please report it") from error
 
 
 def quieten(path: Path) -> None:

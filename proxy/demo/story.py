@@ -25,6 +25,10 @@ spec:
     spec: {containers: [{name: main, image: "example/cart:1"}]}
 """
 MANIFEST_FILE = "cart.yaml"
+BIND = (
+    "your cluster's own RBAC does not know the demo's group yet; as an administrator there, run\n"
+    "kubectl create clusterrolebinding kwit-viewers --clusterrole=view --group=kwit:viewers"
+)
 
 _APPS = "/apis/apps/v1/namespaces/shop/deployments"
 _REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -52,7 +56,7 @@ class Request:
 class Step:
     """`says`: words that must be in what kubectl says; `minor`: of the oldest kubectl that has the command.
 
-    `lines`: what the log must have, single objects that kubectl reads on the way left out.
+    `lines`: what the log must have, single objects that kubectl reads on the way left out. `hint`: what to do if not.
     """
 
     title: str
@@ -63,6 +67,7 @@ class Step:
     lines: tuple[Line, ...]
     code: int = 0
     minor: int = 0
+    hint: str = ""
 
 
 def judge(step: Step, said: Said, *, with_kubectl: bool) -> str:
@@ -196,6 +201,7 @@ def reading_story(cluster: str) -> tuple[Step, ...]:
             Request("GET", "/api/v1/namespaces/default/pods", 200),
             (),
             (("list", "pods", "default", "done", "200", "viewer", "allow[0]"),),
+            hint=BIND,
         ),
         *refusals(cluster, "default", "viewer"),
     )

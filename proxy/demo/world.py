@@ -134,7 +134,12 @@ class World:
         failed = [finding for finding in await probe(cluster, self._clock()) if finding.level is Level.FAIL]
         if failed:
             lines = "\n".join(f"  {finding.message}; {finding.fix}" for finding in failed)
-            raise Problem(f"kwit cannot stand in front of {cluster.name}:\n{lines}")
+            raise Problem(f"kwit cannot stand in front of {cluster.name} with the account of that context:\n{lines}")
+
+    async def failed(self) -> BaseException:
+        """Returns when a part of kwit that must run for ever has ended."""
+        assert self._app is not None
+        return await self._app.failed()
 
     async def stop(self) -> None:
         """The reverse of `start`. Raises Problem when the log's end could not be written."""

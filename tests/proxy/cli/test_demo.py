@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from deploy.sandbox.apiserver import SandboxAPIServer
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
 
@@ -102,3 +107,47 @@ def test_help_has_examples(home: Path) -> None:
     done = demo("-h", path="", home=home)
     assert done.returncode == 0
     assert "  kwit demo --check                no show: check each step, exit with 0 or 1\n" in done.stdout
+
+
+def own_cluster(sandbox: SandboxAPIServer, token: str, path: Path) -> None:
+    cluster = {"server": sandbox.url, "certificate-authority-data": base64.b64encode(sandbox.ca_pem.encode()).decode()}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "My_Cluster", "context": {"cluster": "c", "user": "u"}}],
+    }
+    path.write_text(json.dumps(document))
+
+
+async def ended(*arguments: object, environ: dict[str, str]) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(str(KWIT), "demo", *map(str, arguments)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environ,
+    )
+    async with asyncio.timeout(TIMEOUT):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_it_stands_in_front_of_the_cluster_of_a_context_and_only_reads(home: Path, tmp_path: Path) -> None:
+    sandbox = SandboxAPIServer(tmp_path / "cluster", clock=time.time)
+    await sandbox.start()
+    own_cluster(sandbox, sandbox.token, tmp_path / "config")
+    environ = {"PATH": "", "HOME": str(home), "TMPDIR": str(home), "KUBECONFIG": str(tmp_path / "config")}
+    code, out, err = await ended("--check", "--context", "My_Cluster", environ=environ)
+    seen = {(one.user, one.method, one.target.partition("?")[0]) for one in sandbox.seen if one.user == "alice"}
+    own_cluster(sandbox, "wrong", tmp_path / "config")
+    refused = await ended("--check", "--context", "My_Cluster", environ=environ)
+    await sandbox.stop()
+    assert (code, "✗" in out) == (0, False), out + err
+    assert seen == {
+        ("alice", "GET", "/api/v1/namespaces/default/pods"),
+        ("alice", "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"),
+    }
+    assert refused[:2] == (1, "")
+    assert "kwit cannot stand in front of my-cluster with the account of that context:\n" in refused[2]
+    assert "the cluster does not accept kwit's credential (401)" in refused[2]

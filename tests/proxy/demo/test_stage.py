@@ -50,14 +50,17 @@ async def test_a_signal_ends_the_work(stop: Stop, number: signal.Signals) -> Non
 
     assert await stop.unless(work()) is False
     assert ended == ["in order"]
-    await stop.requested()
 
 
 async def test_a_second_signal_ends_at_once() -> None:
     async def main() -> None:
         stop = Stop()
-        os.kill(os.getpid(), signal.SIGINT)
-        await stop.requested()
+
+        async def work() -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+
+        assert await stop.unless(work()) is False
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
 
