@@ -125,9 +125,9 @@ class Performance:
             return
         namespace = ("-n", "shop") if self._cluster == SANDBOX else ()
         await self._shown("audit", "search", "--since", "10m", "--user", PERSON, *namespace)
-        refused = [record for record in self._since_began() if record.get("outcome") == "refused"]
+        refused = [one for one in self._since_began() if evidence.line(one)[1:4:2] == ("secrets", "refused")]
         if refused:
-            self._prose("One of them in full, with the login and the certificate behind it:")
+            self._prose("The refusal in full, with the login and the certificate behind it:")
             await self._shown("audit", "show", evidence.id_of(refused[0]))
 
     async def _examine(self) -> None:

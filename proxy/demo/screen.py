@@ -20,6 +20,8 @@ MAX_WIDTH = 100
 MAX_LINES = 24
 """Lines that are shown of one command."""
 
+_GAP = "   "
+
 
 def width() -> int:
     return min(MAX_WIDTH, shutil.get_terminal_size().columns)
@@ -48,7 +50,7 @@ def command(text: str, prompt: str = "$") -> None:
 
 
 def output(said: Said) -> None:
-    """What came of it, each line harmless; on a terminal long ones are broken, so that the margin stays."""
+    """What came of it, each line harmless; on a terminal long sentences are broken, so that the margin stays."""
     lines = [harmless(line.expandtabs()) for line in (said.out + said.err).rstrip("\n").split("\n")]
     for line in lines[:MAX_LINES]:
         for part in _broken(line) if is_terminal() else [line]:
@@ -58,6 +60,8 @@ def output(said: Said) -> None:
 
 
 def _broken(line: str) -> list[str]:
+    if _GAP in line.strip():  # a table's: between the columns is no place to break it
+        return [line]
     room = shutil.get_terminal_size().columns - 2
     return textwrap.wrap(line, room, subsequent_indent="  ", break_on_hyphens=False) or [""]
 

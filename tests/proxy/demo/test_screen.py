@@ -42,8 +42,8 @@ def test_on_a_terminal_long_lines_keep_the_margin(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setattr(screen, "is_terminal", lambda: True)
-    screen.output(Said(0, "one two three four five six\n\nend\n"))
-    assert shown(capsys) == "  one two three four\n    five six\n\n  end\n"
+    screen.output(Said(0, "one two three four five six\n\nNAME                  READY\n"))
+    assert shown(capsys) == "  one two three four\n    five six\n\n  NAME                  READY\n"
 
 
 def test_a_claim_has_one_line_and_its_problem_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
