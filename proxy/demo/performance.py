@@ -14,7 +14,7 @@ from proxy.demo.direct import Direct, PluginError
 from proxy.demo.engineer import BrowserError, Engineer, Said
 from proxy.demo.folder import SANDBOX
 from proxy.demo.kubectl import Kubectl
-from proxy.demo.story import MANIFEST, MANIFEST_FILE, Line, Request, Step, judge, reading_story, sandbox_story
+from proxy.demo.story import BOBS, MANIFEST, MANIFEST_FILE, Line, Request, Step, judge, reading_story, sandbox_story
 from proxy.demo.world import World
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
@@ -29,6 +29,8 @@ class Performance:
 
     world: World
     alice: Engineer
+    bob: Engineer
+    mallory: Engineer
     kubectl: Kubectl | None
     checking: bool
     clock: Callable[[], float]
@@ -40,12 +42,12 @@ class Performance:
         """The whole story. Raises Problem where it cannot go on."""
         self._began = self.clock()
         (self.world.folder.path / MANIFEST_FILE).write_text(MANIFEST, encoding="ascii")
-        self.alice.settle()
         await self._sign_in()
         await self._work()
         await self._records()
         await self._examine()
         if self.checking:
+            await self._others()
             await self._log_out()
 
     # -- the parts
@@ -58,16 +60,20 @@ class Performance:
         )
         url = self.world.config.web.url
         self._command(f"kwit login {url}")
-        try:
-            said = await self.alice.sign_in(url)
-        except (BrowserError, TimeoutError) as error:
-            why = str(error) or "nothing happened for too long"
-            raise Problem(f"the sign-in did not come to its end: {why}") from error
+        said = await self._signing_in(self.alice, url)
         self._output(said)
         self._verdict("alice signs in, and her kubeconfig has a context", self._signed_in(said))
         if said.code:
             raise Problem("without a login the story ends here")
         await self._kwit("status", claim="kwit status says who she is", word="alice")
+
+    async def _signing_in(self, engineer: Engineer, url: str) -> Said:
+        engineer.settle()
+        try:
+            return await engineer.sign_in(url)
+        except (BrowserError, TimeoutError) as error:
+            why = str(error) or "nothing happened for too long"
+            raise Problem(f"the sign-in did not come to its end: {why}") from error
 
     def _signed_in(self, said: Said) -> str:
         words = (f"Signed in to {self.world.config.installation} as {PERSON} (eng) until ", f"kwit-{self._cluster}")
@@ -77,7 +83,7 @@ class Performance:
     async def _work(self) -> None:
         self._heading("2. Work")
         if self.kubectl is None:
-            self._direct = await self._connect()
+            self._direct = await self._connect(self.alice)
         for step in self._steps():
             if step.title:
                 self._prose(step.title)
@@ -91,9 +97,9 @@ class Performance:
             *("can-i", "get", "secrets", "-n", namespace), claim="kwit can-i knows it before", word="deny[0]", code=1
         )
 
-    async def _connect(self) -> Direct:
+    async def _connect(self, engineer: Engineer) -> Direct:
         try:
-            return await direct.connect(self.alice)
+            return await direct.connect(engineer)
         except (PluginError, TimeoutError, OSError) as error:
             raise Problem(f"the certificate could not be had: {error}") from error
 
@@ -102,16 +108,16 @@ class Performance:
             self._command(shlex.join(("kubectl", *step.kubectl)))
             said = await self.alice.run([self.kubectl.path, *step.kubectl])
         else:
-            said = await self._send(step.request)
+            assert self._direct is not None
+            said = await self._send(step.request, self._direct)
         self._output(said)
         return said
 
-    async def _send(self, request: Request) -> Said:
-        assert self._direct is not None
+    async def _send(self, request: Request, way: Direct) -> Said:
         headers = "".join(f"  {name}: {value}" for name, value in request.headers)
         self._command(f"{request.method} {request.path}{headers}", prompt=">")
         try:
-            return await asyncio.to_thread(self._direct.send, request)
+            return await asyncio.to_thread(way.send, request)
         except OSError as error:
             return Said(1, "", f"no answer: {error}")
 
@@ -143,14 +149,30 @@ class Performance:
         for finding in findings:
             self._verdict(finding.claim, finding.problem, always=True)
 
+    async def _others(self) -> None:
+        """Who else there is, and what their groups open to them."""
+        url, sandbox = self.world.config.web.url, self._cluster == SANDBOX
+        people = [(self.mallory, "mallory, whom no role names, has no cluster")]
+        people += [] if sandbox else [(self.bob, "nor has bob, for whom there is no role here")]
+        for engineer, claim in people:
+            said = await self._signing_in(engineer, url)
+            right = said.code == 0 and "No cluster is open to you yet" in said.out
+            self._verdict(claim, "" if right else said.out + said.err)
+        if sandbox:
+            await self._signing_in(self.bob, url)
+            way = await self._connect(self.bob)
+            for request, claim in BOBS:
+                said = await self._send(request, way)
+                right = all(word in said.out + said.err for word in (f"{request.status} ", *request.says))
+                self._verdict(claim, "" if right else said.out + said.err)
+
     async def _log_out(self) -> None:
         """A certificate that is good for an hour ends with its login."""
-        before = self._direct or await self._connect()
+        way = self._direct or await self._connect(self.alice)
         await self._kwit("logout", claim="kwit logout ends the login", word="")
-        self._direct = before
-        said = await self._send(Request("GET", "/api/v1/namespaces/default/pods", 403))
+        said = await self._send(Request("GET", "/api/v1/namespaces/default/pods", 403), way)
         right = said.code == 1 and said.err.startswith("403 ")
-        self._verdict("and her certificate with it, at the next request", "" if right else said.out + said.err)
+        self._verdict("and alice's certificate with it, at the next request", "" if right else said.out + said.err)
 
     # -- how it is told
 

@@ -51,12 +51,12 @@ async def perform(play: Play, clock: Callable[[], float]) -> int:
             _opening(world, again=again)
         if why:
             screen.note(f"{why} The same story follows, told by requests of our own.")
-        alice, bob = (
+        alice, bob, mallory = (
             Engineer(name, play.directory / name, play.directory, folder.cluster, our_path(), play.environ)
-            for name in ("alice", "bob")
+            for name in ("alice", "bob", "mallory")
         )
         bob.settle()
-        performance = Performance(world, alice, program, play.check, clock)
+        performance = Performance(world, alice, bob, mallory, program, play.check, clock)
         if not await stop.unless(performance.run()):
             screen.note("stopped")
             return 1

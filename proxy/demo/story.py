@@ -70,6 +70,19 @@ class Step:
     hint: str = ""
 
 
+_BOBS_REFUSAL = (
+    '"delete" of pods "web-1" in namespace "shop" on cluster "sandbox" is not allowed by your roles (support)'
+)
+BOBS = (
+    (Request("GET", "/api/v1/namespaces/shop/pods", 200, ("web-1",)), "bob, who is in support, may look at pods"),
+    (
+        Request("DELETE", "/api/v1/namespaces/shop/pods/web-1", 403, (_BOBS_REFUSAL,)),
+        "and may not delete them",
+    ),
+)
+"""What Bob sends, and the claim that it shows."""
+
+
 def judge(step: Step, said: Said, *, with_kubectl: bool) -> str:
     """What is wrong with what was said; nothing where it is as it must be."""
     code = step.code if with_kubectl else int(step.request.status >= 400)

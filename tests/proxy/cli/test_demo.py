@@ -43,9 +43,10 @@ def test_it_checks_itself_without_kubectl_and_goes_on_from_its_directory(home: P
         done = demo("--check", "--data", data, path=str(empty), home=home)
         assert (done.returncode, "✗" in done.stdout) == (0, False), done.stdout + done.stderr
         assert done.stderr.startswith("There is no kubectl on PATH; ")
-        found = [record["type"] for record in oldest_first(data / "data" / "audit", Question(type="user.login"))]
-        assert len(found) == logins
-    assert "✓ and her certificate with it, at the next request\n" in done.stdout
+        alice = Question(type="user.login", user="alice")
+        assert len(list(oldest_first(data / "data" / "audit", alice))) == logins
+    assert "✓ and may not delete them\n" in done.stdout
+    assert done.stdout.endswith("✓ and alice's certificate with it, at the next request\n")
     assert list(home.iterdir()) == []
 
 

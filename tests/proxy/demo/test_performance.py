@@ -52,7 +52,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 def performance(world: World, checking: bool = True, **alice: object) -> Performance:
     path = world.folder.path
     puppet = Puppet("alice", path / "alice", path, "sandbox", ("kwit",), {}, **alice)  # type: ignore[arg-type]
-    return Performance(world, puppet, Kubectl("/bin/kubectl", 30), checking, time.time)
+    return Performance(world, puppet, puppet, puppet, Kubectl("/bin/kubectl", 30), checking, time.time)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,7 @@ async def test_every_claim_that_does_not_hold_is_noted(world: World, capsys: pyt
         "every request's record names alice, login and certificate",
         "role and rule stand beside what they allowed or denied",
         "the cluster saw each request as hers, with login and certificate",
+        "mallory, whom no role names, has no cluster",
     ]
     assert shown.count("✗") == len(play.problems)
 
