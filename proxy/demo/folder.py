@@ -25,7 +25,6 @@ CLIENT_ID = "kwit-demo"
 CONNECTOR = "sandbox"
 SANDBOX = "sandbox"
 """The embedded cluster's name."""
-NAMESPACE = "shop"
 
 _KWIT = """\
 # Written by `kwit demo`, and an ordinary configuration: `kwit serve -c kwit.yaml` reads the same file, and `kwit init`

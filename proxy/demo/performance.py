@@ -13,6 +13,7 @@ from proxy.demo import direct, evidence, screen
 from proxy.demo.direct import Direct, PluginError
 from proxy.demo.engineer import BrowserError, Engineer, Said
 from proxy.demo.folder import SANDBOX
+from proxy.demo.furniture import NAMESPACE, SECRET
 from proxy.demo.kubectl import Kubectl
 from proxy.demo.story import BOBS, MANIFEST, MANIFEST_FILE, Line, Request, Step, judge, reading_story, sandbox_story
 from proxy.demo.world import World
@@ -92,7 +93,7 @@ class Performance:
             told = f"{problem}:\n{said.out}{said.err}".rstrip() + f"\n{step.hint}".rstrip()
             self._verdict(step.claim, told if problem else "")
         self._prose("Ask before you try:")
-        namespace = "shop" if self._cluster == SANDBOX else "default"
+        namespace = NAMESPACE if self._cluster == SANDBOX else "default"
         await self._kwit(
             *("can-i", "get", "secrets", "-n", namespace), claim="kwit can-i knows it before", word="deny[0]", code=1
         )
@@ -129,7 +130,7 @@ class Performance:
                 "audit", "search", "--user", PERSON, "--since", "1h", claim="kwit audit search finds it", word=PERSON
             )
             return
-        namespace = ("-n", "shop") if self._cluster == SANDBOX else ()
+        namespace = ("-n", NAMESPACE) if self._cluster == SANDBOX else ()
         await self._shown("audit", "search", "--since", "10m", "--user", PERSON, *namespace)
         refused = [one for one in self._since_began() if evidence.line(one)[1:4:2] == ("secrets", "refused")]
         if refused:
@@ -144,7 +145,7 @@ class Performance:
         findings = evidence.examine(records, seen, person=PERSON, groups=GROUPS, expected=expected)
         secrets = [self.world.folder.provider_secret]
         if sandbox is not None:
-            secrets.append(sandbox.token)
+            secrets += [sandbox.token, SECRET]
         findings.append(evidence.secrets_in(log_lines(self.world.config.audit_directory), secrets))
         for finding in findings:
             self._verdict(finding.claim, finding.problem, always=True)

@@ -23,6 +23,7 @@ from proxy.clusters import ClusterFile, build_cluster
 from proxy.config import Config, ConfigError, parse_section, read_text
 from proxy.demo import folder as files
 from proxy.demo.folder import SANDBOX, Folder, Ports
+from proxy.demo.furniture import furnish
 from proxy.demo.own_cluster import Own
 from proxy.finding import Level
 from recordings.errors import LogUnavailableError
@@ -117,6 +118,8 @@ class World:
         except OSError as error:
             raise self._taken(port, self.folder.cluster_file) from error
         (directory / "ca.crt").write_text(self.sandbox.ca_pem, encoding="ascii")
+        await furnish(self.sandbox.url, self.sandbox.ca_pem, self.sandbox.token)
+        self.sandbox.seen.clear()  # what follows is the story
 
     def _taken(self, port: int, where: Path) -> Problem:
         return Problem(
