@@ -97,18 +97,20 @@ class WebSocketWire:
 
     def _take(self, part: Part) -> bool:
         """Return whether the part is a Close."""
-        match part:
-            case Head():
-                self._begin(part)
-            case Payload():
-                self._read(part)
-            case Control():
-                closes = part.opcode is Opcode.CLOSE
-                if closes:
-                    self._emit(_closing(self._side, part.data))
-                self._held.framing(part.raw)
-                return closes
+        if isinstance(part, Control):
+            return self._obey(part)
+        if isinstance(part, Head):
+            self._begin(part)
+        else:
+            self._read(part)
         return False
+
+    def _obey(self, control: Control) -> bool:
+        closes = control.opcode is Opcode.CLOSE
+        if closes:
+            self._emit(_closing(self._side, control.data))
+        self._held.framing(control.raw)
+        return closes
 
     def _begin(self, head: Head) -> None:
         if head.opcode not in {Opcode.CONTINUATION, self._content.opcode}:
