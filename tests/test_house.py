@@ -15,7 +15,6 @@ OWED = frozenset(
     {
         "auth/errors.py",
         "auth/state/store.py",
-        "proxy/audit_id.py",
         "proxy/cli/can_i.py",
         "proxy/cli/client/cached.py",
         "proxy/cli/client/key.py",

@@ -262,6 +262,30 @@ class AuditLog:
             self._open_intents.pop(intent_key(record), None)
         return seq
 
+    def append_encoded(self, record_type: RecordType, outcome: Outcome, members: bytes, now: float) -> int:
+        """As `append`, of a record that has no intent and whose members behind the envelope are encoded already.
+
+        `members` goes on to the end of the line. `now` is what the clock just said.
+        """
+        if now < self._last_time - CLOCK_STEP_SECONDS:
+            self._record_clock(now)
+        self._last_time = now
+        segment = self._segment
+        if segment is None:
+            raise LogUnavailableError(self._cause)
+        line = b'{"v":%d,"seq":%d,"id":"%b","time":"%b","boot":"%b","mono":%.6f,"type":"%b","outcome":"%b",%b' % (
+            VERSION,
+            self._ledger.written + 1,
+            self._new_id().encode(),
+            rfc3339(now).encode(),
+            self._boot.encode(),
+            self._mono(),
+            record_type.encode(),
+            outcome.encode(),
+            members,
+        )
+        return self._write(segment, line)
+
     def _record_clock(self, now: float) -> None:
         earlier, self._last_time = self._last_time, now
         self.append(RecordType.LOG_CLOCK, Outcome.DONE, body={"from": rfc3339(earlier), "to": rfc3339(now)})
@@ -271,7 +295,9 @@ class AuditLog:
         if segment is None:
             raise LogUnavailableError(self._cause)
         record["seq"] = self._ledger.written + 1
-        line = encode(record)
+        return self._write(segment, encode(record))
+
+    def _write(self, segment: _Segment, line: bytes) -> int:
         try:
             if segment.records and self._is_full(segment, len(line)):
                 segment = self._rotate(segment)

@@ -56,6 +56,45 @@ async def test_records_are_whole_lines_in_order_behind_a_header(bench) -> None:
     assert (stop["seq"], stop["type"]) == (3, "log.stop")
 
 
+async def test_a_record_whose_members_are_encoded_already_is_the_same_line(bench) -> None:
+    log = bench.log()
+    await log.open()
+    event = {"auditID": "a1", "stage": "ResponseComplete"}
+    members = b'"cluster":"prod","event":{"auditID":"a1","stage":"ResponseComplete"}}\n'
+    first = log.append(REQUEST, Outcome.DONE, cluster="prod", event=event)
+    second = log.append_encoded(REQUEST, Outcome.DONE, members, bench.now)
+    await log.durable(second)
+    _, one, other = bench.records()
+    assert (first, second) == (2, 3)
+    assert {**one, "seq": 3, "id": "id-000000003"} == other
+    assert list(one) == list(other)
+    await log.close()
+
+
+async def test_an_encoded_record_is_refused_while_the_log_cannot_be_written(bench) -> None:
+    log = bench.log()
+    with pytest.raises(LogUnavailableError):
+        log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', bench.now)
+
+
+async def test_an_encoded_record_sees_a_clock_that_stepped_back(bench) -> None:
+    log = bench.log()
+    await log.open()
+    before = bench.now
+    log.append(REQUEST, Outcome.DONE, event={"auditID": "a1"})
+    bench.now -= 2.0
+    log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', bench.now)
+    await log.close()
+    assert [one["type"] for one in bench.records()] == [
+        "log.start",
+        "kube.request",
+        "log.clock",
+        "kube.request",
+        "log.stop",
+    ]
+    assert bench.records()[2]["body"] == {"from": rfc3339(before), "to": rfc3339(bench.now)}
+
+
 async def test_the_directory_is_0700_and_files_are_0600(bench) -> None:
     log = bench.log()
     await log.open()
