@@ -36,20 +36,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def test_it_checks_itself_without_kubectl_and_goes_on_from_its_directory(home: Path, tmp_path: Path) -> None:
-    empty, data = tmp_path / "empty", tmp_path / "demo"
-    empty.mkdir()
-    for logins in (1, 2):
-        done = demo("--check", "--data", data, path=str(empty), home=home)
-        assert (done.returncode, "✗" in done.stdout) == (0, False), done.stdout + done.stderr
-        assert done.stderr.startswith("There is no kubectl on PATH; ")
-        alice = Question(type="user.login", user="alice")
-        assert len(list(oldest_first(data / "data" / "audit", alice))) == logins
-    assert "✓ and may not delete them\n" in done.stdout
-    assert done.stdout.endswith("✓ and alice's certificate with it, at the next request\n")
-    assert list(home.iterdir()) == []
-
-
 @pytest.mark.kubectl
 @pytest.mark.xfail(reason="the sandbox's API does not read protobuf yet", strict=False)
 def test_it_checks_itself_with_kubectl_and_leaves_nothing(home: Path) -> None:
@@ -60,29 +46,46 @@ def test_it_checks_itself_with_kubectl_and_leaves_nothing(home: Path) -> None:
     assert list(home.glob("kwit-demo-*")) == []
 
 
-def test_it_shows_the_story_stays_up_and_ends_on_ctrl_c(home: Path, tmp_path: Path) -> None:
-    environ = {"PATH": str(tmp_path), "HOME": str(home), "TMPDIR": str(home)}
-    process = subprocess.Popen(
-        [str(KWIT), "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
-    )
-    shown = ""
+def shown(data: Path, path: Path, home: Path) -> tuple[int, str, str]:
+    """A show in `data`, ended by Ctrl-C when it says that it can be."""
+    environ = {"PATH": str(path), "HOME": str(home), "TMPDIR": str(home)}
+    command = [str(KWIT), "demo", "--data", str(data)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+    out = ""
     try:
         assert process.stdout is not None
-        while "Ctrl-C ends it, and nothing stays." not in shown:
+        while "Ctrl-C ends it." not in out:
             line = process.stdout.readline()
-            assert line, shown
-            shown += line
+            assert line, out
+            out += line
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=TIMEOUT)
+        rest, err = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
         process.wait()
-    assert (process.returncode, err.splitlines()[-1]) == (0, "stopping")
-    assert "✗" not in shown
-    assert "\x1b" not in shown
+    return process.returncode, out + rest, err
+
+
+def test_it_checks_itself_and_shows_itself_in_the_same_directory_without_kubectl(home: Path, tmp_path: Path) -> None:
+    empty, data = tmp_path / "empty", tmp_path / "demo"
+    empty.mkdir()
+    done = demo("--check", "--data", data, path=str(empty), home=home)
+    assert (done.returncode, "✗" in done.stdout) == (0, False), done.stdout + done.stderr
+    assert done.stderr.startswith("There is no kubectl on PATH; ")
+    assert "✓ and may not delete them\n" in done.stdout
+    assert done.stdout.endswith("✓ and alice's certificate with it, at the next request\n")
+    authority = (data / "data" / "ca" / "people.crt").read_bytes()
+
+    code, out, err = shown(data, empty, home)
+    assert (code, err.splitlines()[-1]) == (0, "stopping")
+    assert ("✗" in out, "\x1b" in out) == (False, False)
     parts = ["1. Sign in", "2. Work", "3. The record", "4. Checked", "It is up. In a second terminal, try:"]
-    assert [line for line in shown.splitlines() if line in parts] == parts
-    assert "denied by role developer, deny[0]" in shown
+    assert [line for line in out.splitlines() if line in parts] == parts
+    assert "denied by role developer, deny[0]" in out
+
+    logins = oldest_first(data / "data" / "audit", Question(type="user.login", user="alice"))
+    assert [login["outcome"] for login in logins] == ["done", "done"]
+    assert (data / "data" / "ca" / "people.crt").read_bytes() == authority
     assert list(home.iterdir()) == []
 
 
@@ -145,6 +148,7 @@ async def test_it_stands_in_front_of_the_cluster_of_a_context_and_only_reads(hom
     refused = await ended("--check", "--context", "My_Cluster", environ=environ)
     await sandbox.stop()
     assert (code, "✗" in out) == (0, False), out + err
+    assert list(home.iterdir()) == []
     assert seen == {
         ("alice", "GET", "/api/v1/namespaces/default/pods"),
         ("alice", "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"),
