@@ -69,7 +69,7 @@ class Direct:
 
 
 async def connect(engineer: Engineer) -> Direct:
-    """As kubectl begins: read the kubeconfig, run its plugin. Raises PluginError, TimeoutError, OSError."""
+    """As kubectl begins: read the kubeconfig, run its plugin. Raises PluginError, OSError."""
     server, ca_pem, command = read_kubeconfig(engineer.kubeconfig)
     answer = await engineer.run(command)
     if answer.code:

@@ -20,6 +20,8 @@ from auth.kubeconfig import PREFIX
 COMMAND_SECONDS = 60.0
 """For one command; the slowest measured takes two, on a busy machine more."""
 BROWSER_SECONDS = 20.0
+TOO_LONG = 124
+"""The exit code of a command that had to be ended; `timeout` has the same."""
 MAX_SAID = 1 << 20
 """Bytes of one command's output that are looked at."""
 _NOT_THEIRS = ("KUBERNETES_EXEC_INFO", "KUBECTL_EXTERNAL_DIFF", "COLUMNS", "LINES")
@@ -72,7 +74,7 @@ class Engineer:
         return kept | {name: str(path) for name, path in theirs.items()}
 
     async def run(self, argv: Sequence[str], *, on_terminal: bool = False) -> Said:
-        """Run a command to its end. `on_terminal`: it writes there itself. Raises TimeoutError, OSError."""
+        """Run a command until it ends or takes too long. `on_terminal`: it writes there itself. Raises OSError."""
         pipe = None if on_terminal else asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, cwd=self.at, env=self.environment()
@@ -115,6 +117,9 @@ class Engineer:
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 out, err = await process.communicate()
+        except TimeoutError:
+            await _end(process)
+            return Said(TOO_LONG, "", f"ended after {COMMAND_SECONDS:.0f} s: it took too long\n")
         except BaseException:
             await _end(process)
             raise

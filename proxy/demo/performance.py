@@ -101,7 +101,7 @@ class Performance:
     async def _connect(self, engineer: Engineer) -> Direct:
         try:
             return await direct.connect(engineer)
-        except (PluginError, TimeoutError, OSError) as error:
+        except (PluginError, OSError) as error:
             raise Problem(f"the certificate could not be had: {error}") from error
 
     async def _do(self, step: Step) -> Said:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import shutil
 import signal
 import sys
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from proxy.cli.client.contexts import our_command
 from proxy.cli.client.problem import Problem
-from proxy.config import Config
 from proxy.demo import kubectl, screen
 from proxy.demo.engineer import Engineer
 from proxy.demo.folder import SANDBOX, Folder, cluster_name
@@ -62,12 +62,12 @@ async def perform(play: Play, clock: Callable[[], float]) -> int:
             return 1
         if play.check:
             return _result(performance.problems, world)
-        _invitation(world.config, folder, alice, bob, kept=play.kept)
+        _invitation(world, alice, bob, kept=play.kept)
         await stop.unless(_fault(world))
         screen.note("\nstopping")
+        return int(bool(performance.problems))
     finally:
         await world.stop()
-    return 0
 
 
 class Stop:
@@ -134,35 +134,33 @@ def _opening(world: World, *, again: bool) -> None:
     )
 
 
-def _invitation(config: Config, folder: Folder, alice: Engineer, bob: Engineer, *, kept: bool) -> None:
-    kwit = "kwit" if shutil.which("kwit", path=alice.environ.get("PATH", "")) else " ".join(alice.kwit)
+def _invitation(world: World, alice: Engineer, bob: Engineer, *, kept: bool) -> None:
+    kwit = "kwit" if shutil.which("kwit", path=alice.environ.get("PATH", "")) else shlex.join(alice.kwit)
+    here, sandbox = shlex.quote(str(world.folder.path)), world.sandbox is not None
     screen.heading("It is up. In a second terminal, try:")
-    screen.prose("As Alice, who is signed in:")
-    screen.command(f"cd {folder.path}")
-    screen.command(f"export {_variables(alice)}")
-    if folder.cluster == SANDBOX:
-        screen.command("kubectl get pods -n shop --watch")
+    as_alice = [f"cd {here}", _variables(alice), f"kubectl get pods {'-n shop --watch' if sandbox else '-A'}"]
+    _suggest("As Alice, who is signed in:", as_alice)
+    if sandbox:
+        as_bob = [_variables(bob), f"{kwit} login {world.config.web.url}", "kubectl delete pod web-1 -n shop"]
+        _suggest("As Bob, who may only look; pick him in your browser:", as_bob)
+    role = "roles/developer.yaml" if sandbox else "roles/viewer.yaml"
+    _suggest("Watch the log, and change a role while you do:", [f"{kwit} audit tail -f", f"$EDITOR {role}"])
+    if kept:
+        _suggest("Ctrl-C ends it. Everything stays, and this goes on from there:", [f"{kwit} demo --data {here}"])
     else:
-        screen.command("kubectl get pods -A")
-    if folder.cluster == SANDBOX:
-        screen.prose("As Bob, who may only look; pick him in your browser:")
-        screen.command(f"export {_variables(bob)}")
-        screen.command(f"{kwit} login {config.web.url}")
-        screen.command("kubectl delete pod web-1 -n shop")
-    screen.prose("Watch the log, and change a role while you do:")
-    screen.command(f"{kwit} audit tail -f")
-    screen.command("$EDITOR roles/" + ("developer.yaml" if folder.cluster == SANDBOX else "viewer.yaml"))
-    screen.prose(
-        f"Ctrl-C ends it. Everything stays in {folder.path}; `kwit demo --data {folder.path}` goes on from there."
-        if kept
-        else "Ctrl-C ends it, and nothing stays."
-    )
+        screen.prose("Ctrl-C ends it, and nothing stays.")
+
+
+def _suggest(text: str, commands: list[str]) -> None:
+    screen.prose(text)
+    for command in commands:
+        screen.command(command)
 
 
 def _variables(engineer: Engineer) -> str:
     """Relative to the directory that the person changed to, so that the line fits."""
     where = engineer.home.name
-    return f"KUBECONFIG=$PWD/{where}/kubeconfig KWIT_HOME=$PWD/{where}/kwit"
+    return f'export KUBECONFIG="$PWD/{where}/kubeconfig" KWIT_HOME="$PWD/{where}/kwit"'
 
 
 def _result(problems: list[str], world: World) -> int:
