@@ -214,9 +214,9 @@ def _settings(body: bytes, _flags: int, _headers: HeaderReader) -> Settings:
 
 
 def _ping(body: bytes, _flags: int, _headers: HeaderReader) -> Ping:
-    """§2.6.5."""
-    if len(body) != 4:
-        raise StreamFaultError(Fault.FRAME_LENGTH, f"a ping of {len(body)} bytes")
+    """§2.6.5. Kubernetes' library ends the connection at a ping 0."""
+    if len(body) != 4 or not any(body):
+        raise StreamFaultError(Fault.FRAME_LENGTH, f"a ping of {len(body)} bytes, or of the id 0")
     return Ping(int.from_bytes(body))
 
 

@@ -151,6 +151,7 @@ def test_the_number_of_settings_is_what_the_frame_holds(count):
         control(4, b"\0\0\0\0\0"),
         control(6, b"\0\0\0"),
         control(6, bytes(5)),
+        control(6, bytes(4)),
         control(7, b"\0\0\0\1"),
         control(7, bytes(9)),
         control(7, b"\x80" + bytes(7)),
