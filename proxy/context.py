@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from auth.rbac import Verdict
     from proxy.effects import Effect
     from proxy.filters.impersonation import Requested
+    from proxy.filters.remembered import Passage
+    from proxy.filters.request_info import Reading
     from proxy.http1 import RequestHead
     from proxy.impersonation import Impersonation
     from proxy.request_info import RequestInfo
@@ -27,6 +29,7 @@ class RequestContext:
     received_at: float
     started: float
     audit_id: str  # audit_id
+    reading: Reading | None = None  # request_info
     target: Target | None = None  # request_info
     login: Login | None = None  # authentication
     endpoint: Endpoint | None = None  # authentication
@@ -36,3 +39,4 @@ class RequestContext:
     requested: Requested | None = None  # authorization
     impersonation: Impersonation | None = None  # impersonation
     identity_lines: bytes = b""  # impersonation
+    passage: Passage | None = None  # remembered, where the same passed before

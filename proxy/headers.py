@@ -8,7 +8,9 @@ identity and correlation are written by us behind them (security: rules 1 and H)
 
 from __future__ import annotations
 
-from proxy.http1 import Header, RequestHead, ResponseHead
+from functools import lru_cache
+
+from proxy.http1 import KEPT_FIELDS, Fields, Header, RequestHead, ResponseHead
 
 FORWARDED = {
     b"accept": b"Accept",
@@ -69,20 +71,26 @@ def upstream_head(
     `target` is what the verdict was about, byte for byte; `identity` the serialised `Impersonate-*` lines, each with
     its CRLF; `authorization` the whole value of our own credential, or None where a client certificate is used.
     """
-    lines = [head.method.encode(), b" ", target, b" HTTP/1.1\r\nHost: ", host]
-    spelling = FORWARDED.get
-    for name, value in head.headers:
-        known = spelling(name)
-        if known is not None:
-            lines += (b"\r\n", known, b": ", value)
-    if head.chunked:
-        lines.append(b"\r\nTransfer-Encoding: chunked")
-    elif head.content_length is not None:
-        lines += (b"\r\nContent-Length: ", str(head.content_length).encode())
+    parts = [head.method.encode(), b" ", target, b" HTTP/1.1\r\nHost: ", host, forwarded(head.fields)]
     if authorization is not None:
-        lines += (b"\r\nAuthorization: ", authorization)
-    lines += (b"\r\n", identity, b"Audit-ID: ", audit_id, b"\r\nX-Forwarded-For: ", client, b"\r\n\r\n")
-    return b"".join(lines)
+        parts += (b"Authorization: ", authorization, b"\r\n")
+    parts += (identity, b"Audit-ID: ", audit_id, b"\r\nX-Forwarded-For: ", client, b"\r\n\r\n")
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=KEPT_FIELDS)
+def forwarded(fields: Fields) -> bytes:
+    """The client's lines that go on, and our framing, each behind a CRLF; one more CRLF ends the last."""
+    parts: list[bytes] = []
+    for name, value in fields.headers:
+        spelling = FORWARDED.get(name)
+        if spelling is not None:
+            parts += (b"\r\n", spelling, b": ", value)
+    if fields.chunked:
+        parts.append(b"\r\nTransfer-Encoding: chunked")
+    elif fields.content_length is not None:
+        parts += (b"\r\nContent-Length: ", str(fields.content_length).encode())
+    return b"".join((*parts, b"\r\n"))
 
 
 def client_head(head: ResponseHead, audit_id: bytes, *, close: bool) -> bytes:
@@ -123,13 +131,14 @@ def _reasons() -> dict[int, bytes]:
 _STATUS = _reasons()
 
 
-def forged(headers: tuple[Header, ...]) -> bytes | None:
-    """The first header by which a client tries to name an identity itself, or None.
+@lru_cache(maxsize=KEPT_FIELDS)
+def forged(fields: Fields) -> tuple[Header, ...]:
+    """The headers by which a client tries to name an identity itself.
 
     Compared case-folded and with `_` read as `-`, by prefix, so that a header invented tomorrow is caught as well.
     """
-    for name, _ in headers:
-        folded = name.replace(b"_", b"-")
-        if folded.startswith((b"impersonate", b"x-remote-")):
-            return name
-    return None
+    return tuple(
+        (name, value)
+        for name, value in fields.headers
+        if name.replace(b"_", b"-").startswith((b"impersonate", b"x-remote-"))
+    )

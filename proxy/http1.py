@@ -25,7 +25,23 @@ MAX_CHUNK_LINE_BYTES = 18
 MAX_INFORMATIONAL = 8
 """1xx answers in front of the real one."""
 
+KEPT_FIELDS = 1024
+MAX_KEPT_BYTES = 4096
+"""Header blocks that are remembered, and the longest: 4 MiB at most, with what was read from them twice that."""
+
+KEPT_LINES = 2048
+MAX_KEPT_LINE_BYTES = 256
+"""Header lines of answers that are remembered: Date once a second, lengths, types; half a MiB."""
+
 _REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n")
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+_BODILESS = frozenset((b"GET", b"HEAD"))
+_SECRET = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
+"""Headers whose values nobody here uses: they are dropped as soon as they are read."""
+_FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection", b"upgrade"))
+_NOT_KEPT = frozenset((b"audit-id", b"set-cookie", b"location", b"warning"))
+"""Lines of answers that are new each time, or somebody's."""
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -50,12 +66,14 @@ class Malformed(Exception):  # noqa: N818 - an adjective that reads well where i
     """The peer's bytes are not HTTP/1.1 as we accept it. The message is ours and holds none of the peer's bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """A request's head that has one meaning. `content_length` is None when there is no body or it is chunked."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Fields:
+    """The header lines of a request and what they say. One object serves every head that came with the same lines, so
+    what is derived from it may be remembered by its identity.
 
-    method: str
-    target: bytes
+    `content_length` is None when there is no body or it is chunked.
+    """
+
     headers: tuple[Header, ...]
     host: bytes
     content_length: int | None
@@ -63,10 +81,7 @@ class RequestHead:
     close: bool
     upgrade: bytes | None
     expects_continue: bool
-
-    @property
-    def has_body(self) -> bool:
-        return self.chunked or bool(self.content_length)
+    has_body: bool
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name)."""
@@ -76,9 +91,34 @@ class RequestHead:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class RequestHead:
+    """A request's head that has one meaning. Nobody changes it; that it is not frozen saves a microsecond for each."""
+
+    method: str
+    target: bytes
+    fields: Fields
+
+    @property
+    def has_body(self) -> bool:
+        return self.fields.has_body
+
+    @property
+    def close(self) -> bool:
+        return self.fields.close
+
+    @property
+    def upgrade(self) -> bytes | None:
+        return self.fields.upgrade
+
+    @property
+    def expects_continue(self) -> bool:
+        return self.fields.expects_continue
+
+
+@dataclass(slots=True)
 class ResponseHead:
-    """An upstream answer's head. `body` says how its body ends."""
+    """An upstream answer's head; not frozen for the same reason. `content_length` is None where no length is told."""
 
     status: int
     headers: tuple[Header, ...]
@@ -150,12 +190,35 @@ def parse_request_head(data: bytes) -> RequestHead:
     line = _REQUEST_LINE.match(data)
     if line is None:
         raise Malformed("the request line is not METHOD /target HTTP/1.1")
-    if not data.isascii():
-        raise Malformed("a byte over 0x7F in the head")
-    target = line[2]
+    method, target = line.groups()
     if len(target) > MAX_TARGET_BYTES:
         raise Malformed(f"the target is longer than {MAX_TARGET_BYTES} bytes")
-    pairs = _pairs(httptools.HttpRequestParser, data)
+    block = data[line.end() :]
+    fields = _known_fields.get(block) or _new_fields(block)
+    if fields.has_body and method in _BODILESS:
+        raise Malformed("a body on GET or HEAD")
+    return RequestHead(_METHODS[method], target, fields)
+
+
+_known_fields: dict[bytes, Fields] = {}
+"""What was read before: a client sends the same lines with every request of a connection. Reading is pure, so nothing
+here goes stale or is anybody's own; lines with a credential are not kept."""
+
+
+def _new_fields(block: bytes) -> Fields:
+    fields = _fields(block)
+    if len(block) <= MAX_KEPT_BYTES and not any(name in _SECRET for name, _ in fields.headers):
+        if len(_known_fields) >= KEPT_FIELDS:
+            del _known_fields[next(iter(_known_fields))]  # the oldest
+        _known_fields[block] = fields
+    return fields
+
+
+def _fields(block: bytes) -> Fields:
+    """The lines behind the request line, the blank one included."""
+    if not block.isascii():
+        raise Malformed("a byte over 0x7F in the head")
+    pairs = _pairs(httptools.HttpRequestParser, b"POST / HTTP/1.1\r\n" + block)
     seen: set[bytes] = set()
     host = b""
     for key, value in pairs:
@@ -168,9 +231,6 @@ def parse_request_head(data: bytes) -> RequestHead:
     if not host:
         raise Malformed("no Host")
     length, chunked = _framing(pairs)
-    method = line[1].decode()
-    if method in ("GET", "HEAD") and (chunked or length):
-        raise Malformed("a body on GET or HEAD")
     expect = False
     if b"expect" in seen:
         if _tokens(pairs, b"expect") != {b"100-continue"}:
@@ -182,27 +242,53 @@ def parse_request_head(data: bytes) -> RequestHead:
         upgrade = next((value for key, value in pairs if key == b"upgrade"), None)
         if upgrade is None or b"upgrade" not in connection:
             raise Malformed("Upgrade and Connection do not agree")
-    return RequestHead(method, target, tuple(pairs), host, length, chunked, b"close" in connection, upgrade, expect)
+    has_body = chunked or bool(length)
+    kept = tuple([(key, b"" if key in _SECRET else value) for key, value in pairs])
+    return Fields(kept, host, length, chunked, b"close" in connection, upgrade, expect, has_body)
 
 
 def parse_response_head(data: bytes, method: str) -> ResponseHead:
-    """An upstream's head to a ResponseHead, framed for the request's method. Raises Malformed."""
+    """An upstream's head to a ResponseHead, framed for the request's method. Raises Malformed.
+
+    Line by line (RFC 9112 section 5): most lines are the same from answer to answer, and are read once.
+    """
     line = _STATUS_LINE.match(data)
     if line is None:
         raise Malformed("the status line is not HTTP/1.x NNN")
-    pairs = _pairs(httptools.HttpResponseParser, data)
     status = int(line[1])
-    length, chunked = _framing(pairs)
-    connection = _tokens(pairs, b"connection")
-    close = b"close" in connection or data.startswith(b"HTTP/1.0")
-    upgrade = None
-    if status == 101:
-        upgrade = next((value for key, value in pairs if key == b"upgrade"), None)
+    lines = data[line.end() : -4].split(b"\r\n") if len(data) - line.end() > 2 else []
+    if len(lines) > MAX_HEADERS:
+        raise Malformed(f"more than {MAX_HEADERS} headers")
+    pairs = tuple([_known_lines.get(text) or _new_line(text) for text in lines])
+    length: int | None = None
+    chunked, close, upgrade = False, data.startswith(b"HTTP/1.0"), None
+    framing = [pair for pair in pairs if pair[0] in _FRAMING]
+    if framing:
+        length, chunked = _framing(framing)
+        close = close or b"close" in _tokens(framing, b"connection")
+        if status == 101:
+            upgrade = next((value for key, value in framing if key == b"upgrade"), None)
     if method == "HEAD" or status in (204, 304) or status < 200:
-        return ResponseHead(status, tuple(pairs), 0, chunked=False, close=close, upgrade=upgrade)
+        return ResponseHead(status, pairs, 0, chunked=False, close=close, upgrade=upgrade)
     if length is None and not chunked:
         close = True  # RFC 9112 section 6.3, 8: the body ends with the connection
-    return ResponseHead(status, tuple(pairs), length, chunked, close, upgrade)
+    return ResponseHead(status, pairs, length, chunked, close, upgrade)
+
+
+_known_lines: dict[bytes, Header] = {}
+"""Header lines of answers that were read before, as `_known_fields`."""
+
+
+def _new_line(text: bytes) -> Header:
+    match = _FIELD_LINE.fullmatch(text)
+    if match is None:
+        raise Malformed("a header line was not understood")
+    pair = (match[1].lower(), match[2].strip(b" \t"))
+    if len(text) <= MAX_KEPT_LINE_BYTES and pair[0] not in _NOT_KEPT:
+        if len(_known_lines) >= KEPT_LINES:
+            del _known_lines[next(iter(_known_lines))]  # the oldest
+        _known_lines[text] = pair
+    return pair
 
 
 class FixedBody:
@@ -308,9 +394,15 @@ def _partial_size(line: bytes) -> bool:
 Body = FixedBody | ChunkedBody | UnboundedBody
 
 
+_NO_BODY = FixedBody(0)
+"""It is done, and nothing that is fed to it changes it."""
+
+
 def request_body(head: RequestHead) -> Body:
     """The reader for a request's body; one that is done at once when there is none."""
-    return ChunkedBody() if head.chunked else FixedBody(head.content_length or 0)
+    if not head.fields.has_body:
+        return _NO_BODY
+    return ChunkedBody() if head.fields.chunked else FixedBody(head.fields.content_length or 0)
 
 
 def response_body(head: ResponseHead) -> Body:

@@ -34,7 +34,6 @@ OWED = frozenset(
         "proxy/filters/authentication.py",
         "proxy/filters/authorization.py",
         "proxy/filters/impersonation.py",
-        "proxy/filters/origin.py",
         "proxy/filters/request_info.py",
         "proxy/headers.py",
         "proxy/impersonation.py",

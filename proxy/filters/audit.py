@@ -11,8 +11,10 @@ from auth.identity import Identity
 from proxy.context import RequestContext
 from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal
+from recordings.audit.encode import rfc3339
 from recordings.audit.event import RequestFacts, actor, event, user_info
 from recordings.audit.log import AuditLog
+from recordings.audit.pieces import BYTES_IN, BYTES_OUT, joined, pieces
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
@@ -63,7 +65,12 @@ class AuditFilter:
     def waits_for_intent(self, context: RequestContext) -> bool:
         info = context.info
         assert info is not None
-        return self._strict or info.verb not in READS or info.resource == "secrets" or context.head.upgrade is not None
+        return (
+            self._strict
+            or info.verb not in READS
+            or info.resource == "secrets"
+            or context.head.fields.upgrade is not None
+        )
 
     async def intent(self, context: RequestContext) -> Refusal | None:
         """Durable when this returns None."""
@@ -98,7 +105,10 @@ class AuditFilter:
 
     def outcome(self, context: RequestContext, result: RelayResult) -> bool:
         """True when the outcome is in the kernel's hands."""
-        extra = {"kubewitness.dev/bytes-in": str(result.bytes_in), "kubewitness.dev/bytes-out": str(result.bytes_out)}
+        cut = self._pieces(context, result)
+        if cut is not None:
+            return self._outcome_again(context, result, cut)
+        extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out)}
         try:
             self._append(
                 context,
@@ -112,10 +122,43 @@ class AuditFilter:
             return False
         return True
 
-    def _append(
+    def _pieces(self, context: RequestContext, result: RelayResult) -> tuple[bytes, ...] | None:
+        """The record of a read that passed before, in pieces; None where it has to be made as a whole."""
+        passage, status = context.passage, result.status
+        if passage is None or status is None or result.end is not End.DONE:
+            return None
+        known = passage.records
+        if status not in known:
+            extra = {BYTES_IN: "", BYTES_OUT: ""}
+            known[status] = (
+                None
+                if self.waits_for_intent(context)
+                else pieces(self._members(context, "ResponseComplete", status, extra=extra))
+            )
+        return known[status]
+
+    def _outcome_again(self, context: RequestContext, result: RelayResult, cut: tuple[bytes, ...]) -> bool:
+        now = self._clock()
+        members = joined(
+            cut,
+            context.audit_id,
+            rfc3339(context.received_at),
+            rfc3339(now),
+            bytes_in=result.bytes_in,
+            bytes_out=result.bytes_out,
+        )
+        try:
+            self._log.append_encoded(RecordType.KUBE_REQUEST, Outcome.DONE, members, now)
+        except LogUnavailableError:
+            return False
+        return True
+
+    def _append(self, context: RequestContext, outcome: Outcome, stage: str, code: int | None, **rest: Any) -> int:
+        return self._log.append(RecordType.KUBE_REQUEST, outcome, **self._members(context, stage, code, **rest))
+
+    def _members(
         self,
         context: RequestContext,
-        outcome: Outcome,
         stage: str,
         code: int | None,
         *,
@@ -123,7 +166,8 @@ class AuditFilter:
         message: str = "",
         reason: str = "",
         extra: dict[str, str] | None = None,
-    ) -> int:
+    ) -> dict[str, Any]:
+        """The record's members behind the envelope."""
         login, credential, verdict = context.login, context.credential, context.verdict
         identity = login.identity if login is not None else None
         annotations = {"cluster_name": credential.cluster}
@@ -137,22 +181,20 @@ class AuditFilter:
             annotations["kubewitness.dev/refused"] = reason
         if extra:
             annotations.update(extra)
-        own = context.head.get(b"audit-id")
+        own = context.head.fields.get(b"audit-id")
         if own is not None:
             annotations["kubewitness.dev/client-audit-id"] = own[:MAX_SECRET_HEADER].decode()
-        if context.head.get(b"authorization") is not None:
+        if context.head.fields.get(b"authorization") is not None:
             annotations["kubewitness.dev/stripped"] = "authorization"
         impersonated = None
         if context.requested is not None and context.impersonation is not None:
             impersonated = {"username": context.requested.user, "groups": list(context.impersonation.groups)}
-        return self._log.append(
-            RecordType.KUBE_REQUEST,
-            outcome,
-            cluster=credential.cluster,
-            actor=_actor(identity) if identity is not None else None,
-            login=credential.login_id,
-            source=context.source,
-            event=event(
+        members = {
+            "cluster": credential.cluster,
+            "actor": _actor(identity) if identity is not None else None,
+            "login": credential.login_id,
+            "source": context.source,
+            "event": event(
                 _facts(context, self._redaction_key),
                 stage,
                 self._clock(),
@@ -163,7 +205,8 @@ class AuditFilter:
                 message=message,
                 impersonated=impersonated,
             ),
-        )
+        }
+        return {name: value for name, value in members.items() if value is not None}
 
 
 def _code(result: RelayResult) -> int | None:
@@ -175,7 +218,7 @@ def _code(result: RelayResult) -> int | None:
 def _facts(context: RequestContext, key: bytes) -> RequestFacts:
     head, info, target = context.head, context.info, context.target
     raw = target.raw if target is not None else head.target
-    agent = head.get(b"user-agent") or b""
+    agent = head.fields.get(b"user-agent") or b""
     if info is None:
         return RequestFacts(
             context.audit_id,

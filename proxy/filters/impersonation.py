@@ -44,15 +44,14 @@ class Requested:
 
 def requested_identity(head: RequestHead) -> Requested | Refusal | None:
     """The client's own impersonation headers: None where there are none, a Refusal for any that we do not read."""
-    if forged(head.headers) is None:
+    named = forged(head.fields)
+    if not named:
         return None
     users: list[str] = []
     groups: list[str] = []
     uids: list[str] = []
     known = {b"impersonate-user": users, b"impersonate-group": groups, b"impersonate-uid": uids}
-    for name, value in head.headers:
-        if forged(((name, value),)) is None:
-            continue
+    for name, value in named:
         if name not in known:
             return Refusal(
                 Reason.FORGED_HEADER,

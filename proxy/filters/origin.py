@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auth.errors import Reason
 from proxy.context import RequestContext
+from proxy.http1 import KEPT_FIELDS, Fields
 from proxy.status import Refusal
 
 
@@ -18,15 +19,26 @@ class OriginFilter:
         """Lower-case `host[:port]` values, and whole origins such as `https://kube.example.com:8443`."""
         self._hosts = hosts
         self._origins = origins
+        self._passed: set[Fields] = set()
 
     def __call__(self, context: RequestContext) -> Refusal | None:
-        head = context.head
-        if head.host not in self._hosts and head.host.lower() not in self._hosts:
+        fields = context.head.fields
+        if fields in self._passed:
+            return None
+        refusal = self._look(fields)
+        if refusal is None:
+            if len(self._passed) >= KEPT_FIELDS:
+                self._passed.clear()
+            self._passed.add(fields)
+        return refusal
+
+    def _look(self, fields: Fields) -> Refusal | None:
+        if fields.host not in self._hosts and fields.host.lower() not in self._hosts:
             return Refusal(
                 Reason.ORIGIN_REFUSED,
                 "this listener is not known by that Host; use the server address that `kwit login` wrote to kubeconfig",
             )
-        for name, value in head.headers:
+        for name, value in fields.headers:
             if name == b"origin" and value.lower() not in self._origins:
                 return Refusal(
                     Reason.ORIGIN_REFUSED, "requests that carry a foreign Origin are refused: kubectl sends none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from auth.errors import Reason
@@ -15,29 +16,40 @@ CACHED_TARGETS = 4096
 """Distinct (method, target) pairs kept: 4,096 of about 2 KiB are 8 MiB. Reading is pure, so nothing goes stale."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A target as it was read, the cluster that its prefix names, and what the request does. Known by its identity."""
+
+    cluster: str | None
+    target: Target
+    info: RequestInfo
+    effects: tuple[Effect, ...]
+
+
 @lru_cache(maxsize=CACHED_TARGETS)
-def _read(method: str, raw: bytes, content_type: str) -> tuple[str | None, Target, RequestInfo, tuple[Effect, ...]]:
+def _read(method: str, raw: bytes, content_type: str) -> Reading:
     cluster, rest = cut_cluster_prefix(raw)
     target = canonical(rest)
     info = parse(method, target)
-    return cluster, target, info, effects(info, method, target.query, content_type)
+    return Reading(cluster, target, info, effects(info, method, target.query, content_type))
 
 
 def request_info(context: RequestContext) -> Refusal | None:
-    """Sets `target`, `info` and `effects`. The cluster prefix is taken off when it names the certificate's cluster."""
+    """Sets `reading`, `target`, `info`, `effects`. A cluster prefix is taken off when it names the certificate's."""
     head = context.head
     content_type = b""
     if head.method == "PATCH":
-        content_type = head.get(b"content-type") or b""
+        content_type = head.fields.get(b"content-type") or b""
     try:
-        cluster, target, info, wanted = _read(head.method, head.target, content_type.decode())
+        reading = _read(head.method, head.target, content_type.decode())
     except RefusedTarget as error:
         return Refusal(Reason.BAD_REQUEST, f"the request's target is refused: {error}")
-    if cluster is not None and cluster != context.credential.cluster:
+    if reading.cluster is not None and reading.cluster != context.credential.cluster:
         return Refusal(
             Reason.WRONG_CLUSTER,
             f"this certificate is for cluster {context.credential.cluster!r} and the address names another; "
             "use the context that `kwit login` wrote for it",
         )
-    context.target, context.info, context.effects = target, info, wanted
+    context.reading = reading
+    context.target, context.info, context.effects = reading.target, reading.info, reading.effects
     return None
