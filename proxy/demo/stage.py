@@ -61,9 +61,9 @@ async def perform(play: Play, clock: Callable[[], float]) -> int:
             screen.note("stopped")
             return 1
         if play.check:
-            return _result(performance.problems, world)
+            return result(performance.problems, world)
         _invitation(world, alice, bob, kept=play.kept)
-        await stop.unless(_fault(world))
+        await stop.unless(fault(world))
         screen.note("\nstopping")
         return int(bool(performance.problems))
     finally:
@@ -100,7 +100,7 @@ class Stop:
             await asyncio.gather(working, waiting, return_exceptions=True)
 
 
-async def _fault(world: World) -> None:
+async def fault(world: World) -> None:
     """Never returns. Raises Problem when kwit ends by itself."""
     error = await world.failed()
     raise Problem(f"kwit ended because of a fault of its own: {error!r}; please report it") from error
@@ -163,7 +163,8 @@ def _variables(engineer: Engineer) -> str:
     return f'export KUBECONFIG="$PWD/{where}/kubeconfig" KWIT_HOME="$PWD/{where}/kwit"'
 
 
-def _result(problems: list[str], world: World) -> int:
+def result(problems: list[str], world: World) -> int:
+    """The exit code of a check; where a claim did not hold, what the server and the libraries said of it."""
     if not problems:
         return 0
     log = (world.folder.path / LOG).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.client.problem import Problem
-from proxy.demo.stage import Stop, our_path, quieten
+from proxy.demo.folder import Folder
+from proxy.demo.stage import LOG, MAX_LOG_LINES, Stop, fault, our_path, quieten, result
+from proxy.demo.world import World
 
 
 @pytest.fixture
@@ -98,3 +100,27 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_kwit_is_called_by_a_path() -> None:
     assert Path(our_path()[0]).is_absolute()
+
+
+def test_a_check_that_failed_tells_what_the_server_and_the_libraries_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(Folder(tmp_path), None, clock=lambda: 0.0, environ={})
+    world.said.append("roles: developer")
+    (tmp_path / LOG).write_text("".join(f"line {n}\n" for n in range(MAX_LOG_LINES + 1)))
+    assert result([], world) == 0
+    assert capsys.readouterr().err == ""
+    assert result(["a claim"], world) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["  roles: developer", "  line 1"]
+    assert lines[-1] == "1 of the claims did not hold"
+
+
+async def test_a_fault_of_kwit_ends_the_demo_with_a_sentence() -> None:
+    class Faulty(World):
+        async def failed(self) -> BaseException:
+            return RuntimeError("a loop ended")
+
+    world = Faulty(Folder(Path()), None, clock=lambda: 0.0, environ={})
+    with pytest.raises(Problem, match=r"^kwit ended because of a fault of its own: RuntimeError\('a loop ended'\); "):
+        await fault(world)
