@@ -16,16 +16,9 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recordings.streams.events import Ending, Event, Role, Side, StreamData, StreamEnded
+from recordings.streams.events import Ending, Event, Role, Side, StreamData, StreamEnded, StreamOpened
 from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.frames import Opcode
-
-ROLES = (Role.STDIN, Role.STDOUT, Role.STDERR, Role.ERROR, Role.RESIZE)
-"""By channel number."""
-
-SENT_BY = {Side.CLIENT: frozenset({0, 4}), Side.SERVER: frozenset({1, 2, 3})}
-"""The channels that carry something from each side. The servers drop the rest; a recording must not show what was
-dropped."""
 
 CLOSE_SIGNAL = 255
 
@@ -45,6 +38,41 @@ class Dialect:
         return Opcode.TEXT if self.base64 else Opcode.BINARY
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which channels there are, what they are for, and who sends on them.
+
+    The servers drop what the other side sends; a recording must not show what was dropped. With `ports` it is a
+    port-forward of the time before the tunnel: channels 2i and 2i+1 are data and error of port i, and the server's
+    first two bytes on each are its port, little-endian.
+    """
+
+    roles: tuple[Role, ...]
+    sent_by: dict[Side, frozenset[int]]
+    ports: tuple[int, ...] = ()
+
+
+EXEC = Layout(
+    roles=(Role.STDIN, Role.STDOUT, Role.STDERR, Role.ERROR, Role.RESIZE),
+    sent_by={Side.CLIENT: frozenset({0, 4}), Side.SERVER: frozenset({1, 2, 3})},
+)
+
+MAX_PORTS = 32
+"""Of one such port-forward; the request names them. The channels' digits in base64 stay within ASCII."""
+
+
+def port_layout(ports: tuple[int, ...]) -> Layout:
+    """Return the layout of a port-forward of `ports`, in the order of the request. Raises ValueError for too many."""
+    if not 0 < len(ports) <= MAX_PORTS:
+        raise ValueError(f"{len(ports)} ports; from 1 to {MAX_PORTS}")
+    every = range(2 * len(ports))
+    return Layout(
+        roles=(Role.DATA, Role.ERROR) * len(ports),
+        sent_by={Side.CLIENT: frozenset(every[::2]), Side.SERVER: frozenset(every)},
+        ports=ports,
+    )
+
+
 DIALECTS = {
     "": Dialect(),
     "channel.k8s.io": Dialect(),
@@ -55,16 +83,22 @@ DIALECTS = {
 }
 """By the subprotocol that the server chose; the empty one is none."""
 
+FORWARDING = frozenset({"", "v4.channel.k8s.io", "v4.base64.channel.k8s.io"})
+"""The subprotocols of a port-forward by channels."""
+
 
 class ChannelReader:
     """Reads one side's messages. `understood` counts the bytes of payload that may go on."""
 
-    def __init__(self, side: Side, dialect: Dialect, emit: Callable[[Event], None]) -> None:
+    def __init__(self, side: Side, dialect: Dialect, emit: Callable[[Event], None], layout: Layout = EXEC) -> None:
         self.opcode = dialect.opcode
         self.fragments = side is Side.SERVER
         self.understood = 0
         self._side = side
         self._dialect = dialect
+        self._layout = layout
+        self._unannounced = dict.fromkeys(range(2 * len(layout.ports)) if side is Side.SERVER else (), b"")
+        """The channels whose port is not complete yet, with what of it has come."""
         self._emit = emit
         self._channel: int | None = None
         self._closing: int | None = None
@@ -90,6 +124,9 @@ class ChannelReader:
         elif self._dialect.base64:
             self._take_base64(data)
         else:
+            while data and self._channel in self._unannounced:
+                self._deliver(data[:1], 1)
+                data = data[1:]
             self._deliver(data, len(data))
 
     def end_of_message(self) -> None:
@@ -107,7 +144,7 @@ class ChannelReader:
         channel = byte - ord("0") if self._dialect.base64 else byte
         if channel == CLOSE_SIGNAL and self._dialect.half_close and self._side is Side.CLIENT:
             return channel
-        if channel not in SENT_BY[self._side]:
+        if channel not in self._layout.sent_by[self._side]:
             raise StreamFaultError(Fault.CHANNEL, f"0x{byte:02x} is no channel of the {self._side}")
         if channel in self._closed:
             raise StreamFaultError(Fault.CHANNEL, f"{channel} was closed by the {self._side}")
@@ -115,7 +152,7 @@ class ChannelReader:
 
     def _take_signal(self, data: bytes) -> None:
         if self._closing is None:
-            if data[0] >= len(ROLES):
+            if data[0] >= len(self._layout.roles):
                 raise StreamFaultError(Fault.CLOSE_SIGNAL, f"there is no channel {data[0]}")
             self._closing = data[0]
             self.understood += 1
@@ -129,7 +166,7 @@ class ChannelReader:
             raise StreamFaultError(Fault.CLOSE_SIGNAL, "it names no channel")
         if channel not in self._closed:
             self._closed.add(channel)
-            self._emit(StreamEnded(self._side, channel, ROLES[channel], Ending.FINISHED))
+            self._emit(StreamEnded(self._side, channel, self._layout.roles[channel], Ending.FINISHED))
 
     def _take_base64(self, data: bytes) -> None:
         """Deliver whole groups of four; what is left waits. A valid beginning is delivered even before a fault."""
@@ -158,5 +195,21 @@ class ChannelReader:
 
     def _deliver(self, data: bytes, length: int) -> None:
         assert self._channel is not None
-        self._emit(StreamData(self._side, self._channel, ROLES[self._channel], data))
+        if self._channel in self._unannounced:
+            data = self._announce(self._channel, data)
+        if data:
+            self._emit(StreamData(self._side, self._channel, self._layout.roles[self._channel], data))
         self.understood += length
+
+    def _announce(self, channel: int, data: bytes) -> bytes:
+        """Take the port from the server's first bytes on a channel, and return what follows it."""
+        came = self._unannounced[channel] + data
+        if len(came) < 2:
+            self._unannounced[channel] = came
+            return b""
+        port, asked = int.from_bytes(came[:2], "little"), self._layout.ports[channel // 2]
+        if port != asked:
+            raise StreamFaultError(Fault.PORT, f"channel {channel} is for port {port}; {asked} was asked for")
+        del self._unannounced[channel]
+        self._emit(StreamOpened(channel, self._layout.roles[channel], port, str(channel // 2)))
+        return came[2:]

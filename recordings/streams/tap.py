@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from recordings.streams.channels import DIALECTS, ChannelReader
+from recordings.streams.channels import DIALECTS, FORWARDING, ChannelReader, port_layout
 from recordings.streams.events import Event, Purpose, Side, Taken
 from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.spdy import SpdyContent, SpdyStreams, SpdyWire
@@ -85,12 +85,16 @@ class Tap:
         return events
 
 
-def websocket_tap(subprotocol: str) -> Tap:
+def websocket_tap(subprotocol: str, ports: tuple[int, ...] = ()) -> Tap:
     """Return the tap for what follows a WebSocket handshake in which the server chose `subprotocol` (empty: none).
 
-    Raises KeyError for one that we do not know: the upgrade must have been refused.
+    `ports` are those that a port-forward's request names, in its order; without any it is an exec, an attach or a
+    tunnel. Raises KeyError for a subprotocol that is not spoken for that, ValueError for too many ports: the upgrade
+    must have been refused.
     """
     events: list[Event] = []
+    if ports:
+        return _port_forward(subprotocol, ports, events)
     if subprotocol == TUNNEL:
         streams = SpdyStreams(Purpose.PORT_FORWARD, events.append)
         return Tap({side: WebSocketWire(side, SpdyContent(side, streams), events.append) for side in Side}, events)
@@ -98,6 +102,14 @@ def websocket_tap(subprotocol: str) -> Tap:
     return Tap(
         {side: WebSocketWire(side, ChannelReader(side, dialect, events.append), events.append) for side in Side}, events
     )
+
+
+def _port_forward(subprotocol: str, ports: tuple[int, ...], events: list[Event]) -> Tap:
+    if subprotocol not in FORWARDING:
+        raise KeyError(subprotocol)
+    dialect, layout = DIALECTS[subprotocol], port_layout(ports)
+    readers = {side: ChannelReader(side, dialect, events.append, layout) for side in Side}
+    return Tap({side: WebSocketWire(side, readers[side], events.append) for side in Side}, events)
 
 
 def spdy_tap(purpose: Purpose) -> Tap:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.streams.channels import DIALECTS, ROLES, SENT_BY, ChannelReader
-from recordings.streams.events import Ending, Event, Role, Side, StreamData, StreamEnded, merged
+from recordings.streams.channels import DIALECTS, EXEC, MAX_PORTS, ChannelReader, Layout, port_layout
+from recordings.streams.events import Ending, Event, Role, Side, StreamData, StreamEnded, StreamOpened, merged
 from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.frames import Opcode
 from tests.recordings.streams.wire import CLIENT, SERVER, bytewise, whole
@@ -16,11 +16,11 @@ V5, V4, BASE64 = "v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8
 
 
 def read(
-    side: Side, messages: list[bytes], subprotocol: str = V5, cut=whole
+    side: Side, messages: list[bytes], subprotocol: str = V5, cut=whole, layout: Layout = EXEC
 ) -> tuple[tuple[Event, ...], int, Fault | None]:
     """The events, how many bytes may go on, and the fault if there was one."""
     events: list[Event] = []
-    reader = ChannelReader(side, DIALECTS[subprotocol], events.append)
+    reader = ChannelReader(side, DIALECTS[subprotocol], events.append, layout)
     try:
         for message in messages:
             for piece in cut(message):
@@ -60,7 +60,7 @@ def test_the_first_byte_names_the_channel_and_the_rest_belongs_to_it(side, numbe
 @pytest.mark.parametrize("subprotocol", sorted(DIALECTS))
 def test_every_other_number_is_a_fault(side, subprotocol):
     dialect = DIALECTS[subprotocol]
-    allowed = {number + 0x30 * dialect.base64 for number in SENT_BY[side]}
+    allowed = {number + 0x30 * dialect.base64 for number in EXEC.sent_by[side]}
     if dialect.half_close and side is CLIENT:
         allowed.add(255)
     for number in set(range(256)) - allowed:
@@ -83,7 +83,7 @@ def test_a_message_of_a_channel_alone_and_one_of_nothing_carry_nothing():
 
 @pytest.mark.parametrize("channel", range(5))
 def test_v5_half_closes_a_channel_once(channel):
-    ended = StreamEnded(CLIENT, channel, ROLES[channel], Ending.FINISHED)
+    ended = StreamEnded(CLIENT, channel, EXEC.roles[channel], Ending.FINISHED)
     signal = bytes((255, channel))
     assert both_ways(CLIENT, [signal, signal]) == ((ended,), 4, None)
 
@@ -154,3 +154,52 @@ def test_whatever_comes_only_the_declared_error_is_raised(subprotocol, side, mes
     events, understood, fault = read(side, messages, subprotocol)
     assert understood <= sum(map(len, messages))
     assert read(side, messages, subprotocol, bytewise) == (events, understood, fault)
+
+
+FORWARD = port_layout((8080, 53))
+
+
+def forwarded(side: Side, messages: list[bytes], subprotocol: str = V4):
+    heard = read(side, messages, subprotocol, layout=FORWARD)
+    assert read(side, messages, subprotocol, bytewise, FORWARD) == heard
+    return heard
+
+
+def test_a_port_forward_by_channels_says_its_ports_first():
+    messages = [b"\x00\x90\x1f", b"\x01\x90\x1f", b"\x02\x35", b"\x02\x00hello", b"\x00data", b"\x01error"]
+    assert forwarded(SERVER, messages) == (
+        (
+            StreamOpened(0, Role.DATA, 8080, "0"),
+            StreamOpened(1, Role.ERROR, 8080, "0"),
+            StreamOpened(2, Role.DATA, 53, "1"),
+            StreamData(SERVER, 2, Role.DATA, b"hello"),
+            StreamData(SERVER, 0, Role.DATA, b"data"),
+            StreamData(SERVER, 1, Role.ERROR, b"error"),
+        ),
+        sum(map(len, messages)),
+        None,
+    )
+    in_base64 = [b"%d" % message[0] + b64encode(message[1:]) for message in messages]
+    assert forwarded(SERVER, in_base64, BASE64)[0] == forwarded(SERVER, messages)[0]
+
+
+def test_a_port_that_was_not_asked_for_is_a_fault():
+    assert forwarded(SERVER, [b"\x00\x90\x1e"]) == ((), 2, Fault.PORT)
+    assert forwarded(SERVER, [b"\x02\x90\x1f"]) == ((), 2, Fault.PORT)
+
+
+def test_the_client_sends_on_the_data_channels_and_no_ports():
+    assert forwarded(CLIENT, [b"\x00ab", b"\x02c"])[0] == (
+        StreamData(CLIENT, 0, Role.DATA, b"ab"),
+        StreamData(CLIENT, 2, Role.DATA, b"c"),
+    )
+    for number in (1, 3, 4, 255):
+        assert forwarded(CLIENT, [bytes((number,)) + b"x"]) == ((), 0, Fault.CHANNEL)
+    assert forwarded(SERVER, [b"\x04x"]) == ((), 0, Fault.CHANNEL)
+
+
+def test_the_number_of_ports_is_bounded():
+    assert len(port_layout((1,) * MAX_PORTS).roles) == 2 * MAX_PORTS
+    for ports in ((), (1,) * (MAX_PORTS + 1)):
+        with pytest.raises(ValueError, match="ports; from 1 to 32"):
+            port_layout(ports)

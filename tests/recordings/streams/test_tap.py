@@ -47,6 +47,7 @@ TAPS = {
     "exec": lambda: spdy_tap(Purpose.EXEC),
     "forward": lambda: spdy_tap(Purpose.PORT_FORWARD),
     "tunnel": lambda: websocket_tap(TUNNEL),
+    "websocket forward": lambda: websocket_tap("v4.channel.k8s.io", (80,)),
     **{f"websocket {name}": lambda name=name: websocket_tap(name) for name in DIALECTS},
 }
 
@@ -99,6 +100,11 @@ CONVERSATIONS = {
     "forward": forward(),
     "tunnel": tunnelled(forward(), 7),
     "websocket v5.channel.k8s.io": shell(),
+    "websocket forward": [
+        (SERVER, binary(SERVER, b"\x00P\x00") + binary(SERVER, b"\x01P\x00")),
+        (CLIENT, binary(CLIENT, b"\x00hello")),
+        (SERVER, binary(SERVER, b"\x00world") + binary(SERVER, b"\x01oops")),
+    ],
     "websocket v4.base64.channel.k8s.io": [(SERVER, frame(1, b"1aGVsbG8=")), (CLIENT, frame(1, b"0bHMK", mask=MASK))],
 }
 
@@ -157,6 +163,23 @@ def test_an_unknown_subprotocol_has_no_tap():
     for name in ("v6.channel.k8s.io", "v5.base64.channel.k8s.io", "v2.portforward.k8s.io", "portforward.k8s.io"):
         with pytest.raises(KeyError):
             websocket_tap(name)
+    for name in ("v5.channel.k8s.io", "channel.k8s.io", TUNNEL):
+        with pytest.raises(KeyError):
+            websocket_tap(name, (80,))
+
+
+def test_a_port_forward_by_channels_is_followed_however_it_is_cut():
+    heard = play_every_way(TAPS["websocket forward"], CONVERSATIONS["websocket forward"])
+    assert (heard.events, heard.fault) == (
+        (
+            StreamOpened(0, Role.DATA, 80, "0"),
+            StreamOpened(1, Role.ERROR, 80, "0"),
+            StreamData(CLIENT, 0, Role.DATA, b"hello"),
+            StreamData(SERVER, 0, Role.DATA, b"world"),
+            StreamData(SERVER, 1, Role.ERROR, b"oops"),
+        ),
+        None,
+    )
 
 
 def test_what_was_understood_before_a_fault_is_told_and_nothing_after_it():
