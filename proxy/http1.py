@@ -29,6 +29,7 @@ KEPT_FIELDS = 1024
 MAX_KEPT_BYTES = 4096
 """Header blocks that are remembered, and the longest: 4 MiB at most, with what was read from them twice that."""
 
+KEPT_STATUS_LINES = 128
 KEPT_LINES = 2048
 MAX_KEPT_LINE_BYTES = 256
 """Header lines of answers that are remembered: Date once a second, lengths, types; half a MiB."""
@@ -42,7 +43,8 @@ _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection", b"upgrade"))
 _NOT_KEPT = frozenset((b"audit-id", b"set-cookie", b"location", b"warning"))
 """Lines of answers that are new each time, or somebody's."""
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
+_WITHOUT_BODY = frozenset((*range(100, 200), 204, 304))
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _ONCE = frozenset(
@@ -252,27 +254,38 @@ def parse_response_head(data: bytes, method: str) -> ResponseHead:
 
     Line by line (RFC 9112 section 5): most lines are the same from answer to answer, and are read once.
     """
-    line = _STATUS_LINE.match(data)
-    if line is None:
-        raise Malformed("the status line is not HTTP/1.x NNN")
-    status = int(line[1])
-    lines = data[line.end() : -4].split(b"\r\n") if len(data) - line.end() > 2 else []
-    if len(lines) > MAX_HEADERS:
+    lines = data[:-4].split(b"\r\n")
+    status, close = _known_status.get(lines[0]) or _new_status(lines[0])
+    if len(lines) - 1 > MAX_HEADERS:
         raise Malformed(f"more than {MAX_HEADERS} headers")
-    pairs = tuple([_known_lines.get(text) or _new_line(text) for text in lines])
-    length: int | None = None
-    chunked, close, upgrade = False, data.startswith(b"HTTP/1.0"), None
+    pairs = tuple([_known_lines.get(text) or _new_line(text) for text in lines[1:]])
     framing = [pair for pair in pairs if pair[0] in _FRAMING]
-    if framing:
-        length, chunked = _framing(framing)
-        close = close or b"close" in _tokens(framing, b"connection")
-        if status == 101:
-            upgrade = next((value for key, value in framing if key == b"upgrade"), None)
-    if method == "HEAD" or status in (204, 304) or status < 200:
-        return ResponseHead(status, pairs, 0, chunked=False, close=close, upgrade=upgrade)
-    if length is None and not chunked:
+    length, chunked = _framing(framing)
+    upgrade = None
+    for name, value in framing:
+        if name == b"connection":
+            close = close or b"close" in _tokens(framing, b"connection")
+        elif name == b"upgrade" and status == 101:
+            upgrade = value
+    if method == "HEAD" or status in _WITHOUT_BODY:
+        length, chunked = 0, False
+    elif length is None and not chunked:
         close = True  # RFC 9112 section 6.3, 8: the body ends with the connection
     return ResponseHead(status, pairs, length, chunked, close, upgrade)
+
+
+_known_status: dict[bytes, tuple[int, bool]] = {}
+"""(status, whether HTTP/1.0) of status lines that were read before."""
+
+
+def _new_status(line: bytes) -> tuple[int, bool]:
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise Malformed("the status line is not HTTP/1.x NNN")
+    read = (int(match[1]), line.startswith(b"HTTP/1.0"))
+    if len(_known_status) < KEPT_STATUS_LINES and len(line) <= MAX_KEPT_LINE_BYTES:
+        _known_status[line] = read
+    return read
 
 
 _known_lines: dict[bytes, Header] = {}

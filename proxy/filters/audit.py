@@ -139,16 +139,11 @@ class AuditFilter:
 
     def _outcome_again(self, context: RequestContext, result: RelayResult, cut: tuple[bytes, ...]) -> bool:
         now = self._clock()
-        members = joined(
-            cut,
-            context.audit_id,
-            rfc3339(context.received_at),
-            rfc3339(now),
-            bytes_in=result.bytes_in,
-            bytes_out=result.bytes_out,
-        )
+        time = rfc3339(now)
+        received = rfc3339(context.received_at)
+        members = joined(cut, context.audit_id, received, time, bytes_in=result.bytes_in, bytes_out=result.bytes_out)
         try:
-            self._log.append_encoded(RecordType.KUBE_REQUEST, Outcome.DONE, members, now)
+            self._log.append_encoded(RecordType.KUBE_REQUEST, Outcome.DONE, members, now=now, time=time)
         except LogUnavailableError:
             return False
         return True

@@ -262,10 +262,12 @@ class AuditLog:
             self._open_intents.pop(intent_key(record), None)
         return seq
 
-    def append_encoded(self, record_type: RecordType, outcome: Outcome, members: bytes, now: float) -> int:
+    def append_encoded(
+        self, record_type: RecordType, outcome: Outcome, members: bytes, *, now: float, time: str
+    ) -> int:
         """As `append`, of a record that has no intent and whose members behind the envelope are encoded already.
 
-        `members` goes on to the end of the line. `now` is what the clock just said.
+        `members` goes on to the end of the line. `now` is what the clock just said, `time` the same as text.
         """
         if now < self._last_time - CLOCK_STEP_SECONDS:
             self._record_clock(now)
@@ -277,7 +279,7 @@ class AuditLog:
             VERSION,
             self._ledger.written + 1,
             self._new_id().encode(),
-            rfc3339(now).encode(),
+            time.encode(),
             self._boot.encode(),
             self._mono(),
             record_type.encode(),

@@ -55,7 +55,7 @@ class Log:
         self.records.append((outcome, members))
         return len(self.records)
 
-    def append_encoded(self, record_type: RecordType, outcome: Outcome, members: bytes, _now: float) -> int:
+    def append_encoded(self, record_type: RecordType, outcome: Outcome, members: bytes, **_times: Any) -> int:
         self.encoded += 1
         return self.append(record_type, outcome, **json.loads(b"{" + members))
 

@@ -62,7 +62,7 @@ async def test_a_record_whose_members_are_encoded_already_is_the_same_line(bench
     event = {"auditID": "a1", "stage": "ResponseComplete"}
     members = b'"cluster":"prod","event":{"auditID":"a1","stage":"ResponseComplete"}}\n'
     first = log.append(REQUEST, Outcome.DONE, cluster="prod", event=event)
-    second = log.append_encoded(REQUEST, Outcome.DONE, members, bench.now)
+    second = log.append_encoded(REQUEST, Outcome.DONE, members, now=bench.now, time=rfc3339(bench.now))
     await log.durable(second)
     _, one, other = bench.records()
     assert (first, second) == (2, 3)
@@ -74,7 +74,7 @@ async def test_a_record_whose_members_are_encoded_already_is_the_same_line(bench
 async def test_an_encoded_record_is_refused_while_the_log_cannot_be_written(bench) -> None:
     log = bench.log()
     with pytest.raises(LogUnavailableError):
-        log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', bench.now)
+        log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', now=bench.now, time=rfc3339(bench.now))
 
 
 async def test_an_encoded_record_sees_a_clock_that_stepped_back(bench) -> None:
@@ -83,7 +83,7 @@ async def test_an_encoded_record_sees_a_clock_that_stepped_back(bench) -> None:
     before = bench.now
     log.append(REQUEST, Outcome.DONE, event={"auditID": "a1"})
     bench.now -= 2.0
-    log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', bench.now)
+    log.append_encoded(REQUEST, Outcome.DONE, b'"cluster":"prod"}\n', now=bench.now, time=rfc3339(bench.now))
     await log.close()
     assert [one["type"] for one in bench.records()] == [
         "log.start",
