@@ -63,7 +63,7 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class StreamData:
-    """Bytes of a stream, cut anywhere."""
+    """Bytes of a stream, cut anywhere. See `Tap.cut_off` about those of a frame that never ends."""
 
     side: Side
     stream: int

@@ -57,7 +57,7 @@ class OutcomeReader:
         """Return what was told; `ended` says that the server ended the stream or the conversation in order."""
         if not self._is_status:
             return self._of_text(ended=ended)
-        if not self._complete or not self._text:
+        if not self._complete:
             return Outcome(Ended.UNKNOWN)
         try:
             status = json.loads(bytes(self._text))

@@ -9,7 +9,9 @@ upholds):
   error and one data stream for each request;
 - ids are odd and grow; data flows only on an accepted stream, only in its role's direction, and not after the sender's
   FIN;
-- what is still on its way to a stream that is over passes as stray, for the receiver drops it.
+- what is still on its way to a stream that is over passes as stray, for the receiver drops it;
+- headers come with the opening and the answer only: spdystream hands later ones to a reader that Kubernetes does not
+  have, and the stream stands still for ever, so that what follows would be recorded and never received.
 """
 
 from __future__ import annotations
@@ -106,8 +108,7 @@ class SpdyStreams:
             case SynReply():
                 self._accept(side, frame)
             case Headers():
-                self._known(frame.stream)
-                self._finish_if(side, frame.stream, frame.fin)
+                raise StreamFaultError(Fault.FRAME_TYPE, f"more headers for stream {frame.stream}")
             case RstStream():
                 self._reset(side, frame)
             case Goaway():

@@ -68,7 +68,11 @@ class Tap:
         return Taken(self._happened(), released)
 
     def cut_off(self, side: Side) -> bool:
-        """Whether `side` would leave something unfinished if it sent nothing more."""
+        """Whether `side` would leave something unfinished if it sent nothing more.
+
+        To be asked when a side has ended, and recorded: the payload of the last frame was told as it came, but
+        Kubernetes delivers frames whole, so it never got it.
+        """
         return self._wires[side].midway
 
     def farewell(self, to: Side, *, mask: bytes) -> bytes:

@@ -207,7 +207,7 @@ def test_the_client_accepts_nothing_and_the_server_only_once():
 def test_nothing_may_be_sent_for_a_stream_that_never_was(side):
     before = opened(Role.ERROR)
     window = control(9, bytes.fromhex("0000000300000001"))
-    for step in (data(3, b"x"), data(2, b"x"), reset(3), Blocks().more(3), Blocks().reply(3), window):
+    for step in (data(3, b"x"), data(2, b"x"), reset(3), Blocks().reply(3), window):
         assert fault_after([], (side, step)) in {Fault.STREAM_ID, Fault.STREAM_STATE}
     for step in (data(3, b"x"), data(2, b"x"), reset(3), window):
         assert fault_after(before, (side, step)) is Fault.STREAM_ID
@@ -243,28 +243,35 @@ def test_no_data_after_the_end_that_the_sender_gave():
     assert fault_after(before, (CLIENT, data(1, b"y"))) is Fault.STREAM_STATE
 
 
-@pytest.mark.parametrize("ends", ["syn", "reply", "more"])
+@pytest.mark.parametrize("ends", ["syn", "reply"])
 def test_every_frame_with_headers_may_carry_the_end(ends):
     ours, theirs = Blocks(), Blocks()
     steps = [
         (CLIENT, ours.syn(1, streamtype="stdout", fin=ends == "syn")),
         (SERVER, theirs.reply(1, fin=ends == "reply")),
     ]
-    if ends == "more":
-        steps.append((SERVER, theirs.more(1, fin=True)))
     side = CLIENT if ends == "syn" else SERVER
     heard = play_every_way(exec_tap, steps)
     assert heard.events == (StreamOpened(1, Role.STDOUT), StreamEnded(side, 1, Role.STDOUT, Ending.FINISHED))
     assert play(exec_tap(), [*steps, (side, data(1, b"x"))]).fault is Fault.STREAM_STATE
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_later_headers_would_make_the_stream_stand_still_and_are_a_fault(side):
+    ours, theirs = Blocks(), Blocks()
+    before = [(CLIENT, ours.syn(1, streamtype="stdin")), (SERVER, theirs.reply(1))]
+    assert fault_after(before, (side, (ours if side is CLIENT else theirs).more(1))) is Fault.FRAME_TYPE
+
+
 def test_an_end_is_told_once():
-    theirs = Blocks()
+    ours, theirs = Blocks(), Blocks()
     steps = [
-        (CLIENT, Blocks().syn(1, streamtype="stdout")),
-        (SERVER, theirs.reply(1, fin=True) + theirs.more(1, fin=True)),
+        (CLIENT, ours.syn(1, streamtype="stdout")),
+        (SERVER, theirs.reply(1, fin=True)),
+        (SERVER, data(1, fin=True)),
     ]
-    assert len(play_every_way(exec_tap, steps).events) == 2
+    heard = play_every_way(exec_tap, steps)
+    assert (len(heard.events), heard.fault) == (2, Fault.STREAM_STATE)
 
 
 @pytest.mark.parametrize("resetter", list(Side))
@@ -274,7 +281,6 @@ def test_what_was_on_its_way_when_a_stream_was_reset_is_stray(resetter):
     late = [
         (SERVER, data(1, b"late", fin=True)),
         (CLIENT, data(1, b"also")),
-        (SERVER, theirs.more(1)),
         (CLIENT, reset(1)),
         (SERVER, control(9, bytes.fromhex("0000000100000001"))),
     ]

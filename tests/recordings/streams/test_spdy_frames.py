@@ -99,6 +99,17 @@ def test_data_passes_as_it_arrives():
     assert not reader.midway
 
 
+def test_stream_ids_have_31_bits():
+    assert frames(data(0x7F000003)) == [DataHead(0x7F000003, False, 0)]
+    assert frames(data(0x01000000)) == [DataHead(0x01000000, False, 0)]
+
+
+@pytest.mark.parametrize("priority", range(0, 256, 16))
+def test_a_priority_means_nothing(priority):
+    body = b"\0\0\0\1" + bytes(4) + bytes((priority, 0)) + Blocks().raw(b"\0\0\0\0")
+    assert frames(control(1, body)) == [SynStream(1, False, {})]
+
+
 def test_a_data_frame_may_be_as_long_as_can_be_written():
     assert read([b"\0\0\0\3\0\xff\xff\xff"]) == [(DataHead(3, False, 0xFFFFFF), 8)]
 
@@ -129,6 +140,7 @@ def test_a_control_frame_is_refused_by_its_head_when_it_is_too_large(kind, size)
 
 
 def test_the_largest_control_frame_is_read():
+    assert MAX_CONTROL_BYTES == 65536
     count = (MAX_CONTROL_BYTES - 4) // 8
     sent = control(4, count.to_bytes(4) + bytes(8 * count))
     assert [frame for frame, _ in read([sent])] == [Settings(((0, 0, 0),) * count)]
@@ -170,6 +182,11 @@ def test_a_stream_id_has_31_bits_and_is_not_0(stream):
     for sent in (Blocks().syn(stream), Blocks().reply(stream), Blocks().more(stream), reset(stream)):
         assert fault_of(sent) is Fault.STREAM_ID
     assert fault_of(b"\0\0\0\0\0\0\0\0") is Fault.STREAM_ID
+
+
+@pytest.mark.parametrize("status", range(1, 12))
+def test_every_status_of_a_reset_is_read(status):
+    assert frames(reset(1, status)) == [RstStream(1, status)]
 
 
 @pytest.mark.parametrize("status", [0, 12, 1 << 31])

@@ -73,6 +73,19 @@ def test_base64_that_is_not_complete_stays():
     assert not one.midway
 
 
+def test_an_empty_last_fragment_ends_the_message_as_well():
+    one, events = wire(SERVER)
+    sent = frame(2, b"\x01a", final=False) + frame(0, b"") + binary(SERVER, b"\x02b")
+    one.feed(sent)
+    assert one.release() == sent
+    assert merged(events) == (out(b"a"), StreamData(SERVER, 2, Role.STDERR, b"b"))
+    other, _ = wire(SERVER, "v4.base64.channel.k8s.io")
+    with pytest.raises(StreamFaultError) as raised:
+        other.feed(frame(1, b"1QU", final=False) + frame(0, b""))
+    assert raised.value.fault is Fault.BASE64
+    assert other.release() == frame(1, b"1QU", final=False)[:-2]
+
+
 def test_base64_that_ends_too_early_does_not_go_on():
     one, events = wire(SERVER, "v4.base64.channel.k8s.io")
     with pytest.raises(StreamFaultError):
