@@ -32,7 +32,7 @@ class Opcode(IntEnum):
     PONG = 10
 
 
-OPCODES = frozenset(Opcode)
+OPCODES = {opcode.value: opcode for opcode in Opcode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,10 @@ class FrameReader:
     def __init__(self, *, masked: bool) -> None:
         self._masked = masked
         self._head = bytearray()
+        self._needed = 2
+        """How long the head is, as far as it is known."""
+        self._opcode = Opcode.CONTINUATION
+        self._short = 0
         self._left = 0
         self._key = b""
         self._message_open = False
@@ -97,11 +101,13 @@ class FrameReader:
                 at += len(piece)
                 yield self._payload(piece)
                 continue
-            piece = data[at : at + self._needed() - len(self._head)]
+            piece = data[at : at + self._needed - len(self._head)]
             at += len(piece)
             self._head += piece
-            if len(self._head) == self._needed():
-                yield self._begin()
+            if len(self._head) == 2:
+                self._begin_head()
+            if len(self._head) == self._needed:
+                yield self._end_head()
 
     def _payload(self, piece: bytes) -> Payload:
         self._left -= len(piece)
@@ -112,24 +118,24 @@ class FrameReader:
         self._key = self._key[turn:] + self._key[:turn]
         return Payload(piece, data, not self._left)
 
-    def _needed(self) -> int:
-        """Return how long the head is as far as it is known, a control frame's payload included."""
-        if len(self._head) < 2:
-            return 2
-        opcode, short = self._check_start(self._head[0], self._head[1])
-        length = 2 + {126: 2, 127: 8}.get(short, 0) + 4 * self._masked
-        return length + short if opcode >= Opcode.CLOSE else length
+    def _begin_head(self) -> None:
+        """Read from the first two bytes how long the head is; a control frame's payload is counted to it."""
+        self._opcode, self._short = self._check_start(self._head[0], self._head[1])
+        self._needed = 2 + {126: 2, 127: 8}.get(self._short, 0) + 4 * self._masked
+        if self._opcode >= Opcode.CLOSE:
+            self._needed += self._short
 
     def _check_start(self, first: int, second: int) -> tuple[Opcode, int]:
         if first & 0x70:
             raise StreamFaultError(Fault.RESERVED_BITS, f"first byte 0x{first:02x}: no extension was negotiated")
-        if first & 0x0F not in OPCODES:
+        opcode = OPCODES.get(first & 0x0F)
+        if opcode is None:
             raise StreamFaultError(Fault.OPCODE, f"{first & 0x0F} is reserved")
         if bool(second & 0x80) != self._masked:
             raise StreamFaultError(
                 Fault.MASKING, "unmasked from the client" if self._masked else "masked by the server"
             )
-        opcode, final, short = Opcode(first & 0x0F), bool(first & 0x80), second & 0x7F
+        final, short = bool(first & 0x80), second & 0x7F
         if opcode >= Opcode.CLOSE:
             if not final or short > MAX_CONTROL_BYTES:
                 raise StreamFaultError(Fault.CONTROL_FRAME, f"{opcode.name} is fragmented or longer than 125 bytes")
@@ -139,17 +145,17 @@ class FrameReader:
             )
         return opcode, short
 
-    def _begin(self) -> Head | Control:
-        raw, self._head = bytes(self._head), bytearray()
-        opcode, short = self._check_start(raw[0], raw[1])
-        if opcode >= Opcode.CLOSE:
-            body = raw[len(raw) - short :]
-            key = raw[2:6]
-            return Control(raw, opcode, unmasked(body, key) if self._masked else body)
-        length = _length(short, raw)
+    def _end_head(self) -> Head | Control:
+        raw = bytes(self._head)
+        self._head.clear()
+        self._needed = 2
+        if self._opcode >= Opcode.CLOSE:
+            body = raw[len(raw) - self._short :]
+            return Control(raw, self._opcode, unmasked(body, raw[2:6]) if self._masked else body)
+        length = _length(self._short, raw)
         final = bool(raw[0] & 0x80)
         self._left, self._key, self._message_open = length, raw[-4:], not final
-        return Head(raw, opcode, final, length)
+        return Head(raw, self._opcode, final, length)
 
 
 def unmasked(data: bytes, key: bytes) -> bytes:
