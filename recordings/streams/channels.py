@@ -6,7 +6,8 @@ One direction at a time. The roles are fixed by number (k8s.io/apimachinery remo
 digit and the rest in base64, in text messages.
 
 Kubernetes' own servers read each *frame* of a client as a message of its own (golang.org/x/net/websocket ignores FIN),
-every client joins fragments. So a fragmented message from the client would have two meanings, and is a fault.
+every client joins fragments. So a fragmented message from the client would have two meanings, and is a fault
+(`tests/vectors/streams/fragments.json` holds what a server made of one).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from recordings.streams.events import Closing, Purpose, Role, Side, StrayData, StreamData, StreamOpened
+from recordings.streams.fault import Fault
 from recordings.streams.tap import Tap, spdy_tap, websocket_tap
 from tests.recordings.streams.wire import CLIENT, SERVER, Heard, Steps, bytewise, cut_at, play, play_every_way
 
@@ -54,6 +55,18 @@ def said(heard: Heard) -> dict[Role, bytes]:
         if isinstance(event, StreamData):
             texts[event.role] += event.data
     return dict(texts)
+
+
+def test_the_servers_read_each_fragment_as_a_message_so_no_client_may_fragment():
+    """To a reader of RFC 6455 the first message is A, 0, B on channel 0; the server's `cat` answers A, B and C."""
+    told = json.loads((FILES[0].parents[1] / "fragments.json").read_text(encoding="utf-8"))
+    sent, answered = (bytes.fromhex(step["hex"]) for step in told["passed"])
+    server = play(websocket_tap("v5.channel.k8s.io"), [(SERVER, answered)])
+    assert said(server)[Role.STDOUT] == b"ABC"
+    assert sent.startswith(bytes.fromhex("0282000000000041") + bytes.fromhex("8082000000000042"))
+    assert play_every_way(lambda: websocket_tap("v5.channel.k8s.io"), [(CLIENT, sent)]) == Heard(
+        (), b"", b"", Fault.FRAGMENTATION
+    )
 
 
 def test_the_files_are_all_there():

@@ -1,9 +1,9 @@
 """Writes down what real kubectl and Kubernetes' own servers say: `capture.py SERVER KUBECTL...` makes `captured/`.
 
 SERVER is the program of `kubelet/` (built with `go build`): the API server's handlers in front of the kubelet's. Each
-KUBECTL is a binary in a folder that bears its version. Every connection that is upgraded becomes a file: what the heads
-say of the protocol, then what each side sent, in the order in which it passed. The files are for ever; run this again
-only to add a version.
+KUBECTL is a binary in a folder that bears its version; without one only `fragments.json` is made. Every connection that
+is upgraded becomes a file: what the heads say of the protocol, then what each side sent, in the order in which it
+passed. The files are for ever; run this again only to add a version.
 """
 
 from __future__ import annotations
@@ -147,6 +147,26 @@ async def forward(kubectl: str, port: int, environment: dict[str, str]) -> None:
     await process.wait()
 
 
+async def fragments(port: int) -> None:
+    """Speak to `cat` as no client does: one message in two fragments, then one that is whole."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    lines = [
+        "GET /api/v1/namespaces/default/pods/p/exec?command=cat&stdin=true&stdout=true HTTP/1.1",
+        "Host: p",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol: v5.channel.k8s.io",
+    ]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    await reader.readuntil(b"\r\n\r\n")
+    for first, payload in ((0x02, b"\0A"), (0x80, b"\0B"), (0x82, b"\0C"), (0x82, b"\xff\0")):
+        writer.write(bytes((first, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
+    await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+
+
 async def main(server: str, kubectls: list[str]) -> None:
     backend = await asyncio.create_subprocess_exec(
         server, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -155,6 +175,8 @@ async def main(server: str, kubectls: list[str]) -> None:
     relay = Relay(int(await backend.stdout.readline()))
     front = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
     port = front.sockets[0].getsockname()[1]
+    await fragments(port)
+    keep(relay, "../fragments", [])
     for kubectl in kubectls:
         version = re.search(r"1\.\d+", Path(kubectl).parent.name)
         assert version
