@@ -82,7 +82,11 @@ class Outbound:
             except (OSError, ssl.SSLError) as error:
                 raise self._unavailable(f"its ca_file cannot be used: {error}") from error
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context, limit=MAX_CONNECTIONS, loop=asyncio.get_running_loop()),
+                # No connection is used twice: a request with a code or a refresh token that met a dying idle one could
+                # not be sent again, and the sign-in would be lost.
+                connector=aiohttp.TCPConnector(
+                    ssl=context, limit=MAX_CONNECTIONS, force_close=True, loop=asyncio.get_running_loop()
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
                 trust_env=False,

@@ -97,3 +97,11 @@ async def test_nobody_there_is_silence(outbound: Outbound) -> None:
     with pytest.raises(AuthError) as caught:
         await outbound.get("http://127.0.0.1:9/")
     assert caught.value.reason is Reason.CONNECTOR_UNAVAILABLE
+
+
+async def test_no_connection_is_used_twice_so_that_no_code_is_lost_on_a_dying_one(
+    site: tuple[Site, str], outbound: Outbound
+) -> None:
+    for _ in range(2):
+        await outbound.post_form(site[1] + "/token", "code=c", {})
+    assert [request.headers.get("Connection") for request in site[0].requests] == ["close", "close"]
