@@ -86,6 +86,7 @@ def test_the_number_of_pairs_is_bounded_before_they_are_read(count):
 
 
 def test_the_bounds_themselves_are_allowed():
+    assert (MAX_INFLATED_BYTES, MAX_PAIRS) == (65536, 100)
     many = {f"x-{number}": "y" for number in range(MAX_PAIRS)}
     assert HeaderReader().read(Blocks().raw(pairs(many.items()))) == many
     long = "y" * (MAX_INFLATED_BYTES - 13)

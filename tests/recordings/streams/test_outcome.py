@@ -54,7 +54,7 @@ def test_every_exit_code_is_read(code):
     assert outcome(EXIT_7.replace(b'"7"', b'"%s"' % code.encode())).exit_code == int(code)
 
 
-@pytest.mark.parametrize("code", ["", "0", "256", "-1", "+1", " 1", "1.0", "x", "9" * 5000, "\u0663", "\u00b2"])
+@pytest.mark.parametrize("code", ["", "0", "256", "0007", "-1", "+1", " 1", "1.0", "x", "9" * 5000, "\u0663", "\u00b2"])
 def test_an_exit_code_that_cannot_be_is_unknown(code):
     told = json.loads(EXIT_7)
     told["details"]["causes"][0]["message"] = code
@@ -80,6 +80,7 @@ def test_without_one_exit_code_there_is_none(details):
 
 
 def test_a_status_beyond_the_limit_is_unknown_and_not_kept():
+    assert MAX_STATUS_BYTES == 65536
     long = b'{"status":"Success"}' + b" " * MAX_STATUS_BYTES
     assert outcome(long[:MAX_STATUS_BYTES]) == Outcome(Ended.EXITED, 0)
     assert outcome(long) == Outcome(Ended.UNKNOWN)

@@ -159,6 +159,12 @@ def test_a_port_and_a_request_have_one_way_to_be_written(headers):
     assert play_every_way(forward_tap, steps) == Heard((), b"", b"", Fault.PORT)
 
 
+@pytest.mark.parametrize(("port", "request_id"), [("1", "0"), ("65535", "9" * 20), ("8080", "007")])
+def test_the_bounds_of_a_port_and_a_request_are_allowed(port, request_id):
+    steps = [(CLIENT, Blocks().syn(1, streamtype="data", port=port, requestid=request_id))]
+    assert play_every_way(forward_tap, steps).events == (StreamOpened(1, Role.DATA, int(port), request_id),)
+
+
 @pytest.mark.parametrize(
     ("make", "roles"),
     [(exec_tap, set(Role) - {Role.DATA}), (forward_tap, {Role.ERROR, Role.DATA})],

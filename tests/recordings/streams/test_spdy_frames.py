@@ -102,6 +102,8 @@ def test_data_passes_as_it_arrives():
 def test_stream_ids_have_31_bits():
     assert frames(data(0x7F000003)) == [DataHead(0x7F000003, False, 0)]
     assert frames(data(0x01000000)) == [DataHead(0x01000000, False, 0)]
+    assert frames(goaway(0x7F000003)) == [Goaway(0x7F000003, 0)]
+    assert frames(control(9, bytes.fromhex("7f00000300000001"))) == [WindowUpdate(0x7F000003, 1)]
 
 
 @pytest.mark.parametrize("priority", range(0, 256, 16))
@@ -189,7 +191,7 @@ def test_every_status_of_a_reset_is_read(status):
     assert frames(reset(1, status)) == [RstStream(1, status)]
 
 
-@pytest.mark.parametrize("status", [0, 12, 1 << 31])
+@pytest.mark.parametrize("status", [0, 12, 0x01000001, 1 << 31])
 def test_a_reset_has_one_of_its_statuses(status):
     assert fault_of(reset(1, status)) is Fault.STATUS
 
