@@ -1,5 +1,7 @@
 """A browser without a face: redirects, cookies, and forms filled by the names of their fields.
 
+Run as a program, it is what BROWSER names: `browser.py CAS ANSWERS URL`, the first two as JSON.
+
 A page with a form is answered with what the person knows; hidden fields and the first button go along. It ends at a
 page without a form, at an error, at a form that comes back although it was filled, or at the address it waits for.
 """
@@ -7,7 +9,9 @@ page without a form, at an error, at a form that comes back although it was fill
 from __future__ import annotations
 
 import http.cookiejar
+import json
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ from html.parser import HTMLParser
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 MAX_STEPS = 30  # requests; a sign-in with consent through a proxy takes about ten
 TIMEOUT = 30.0  # seconds for one request
@@ -82,12 +86,16 @@ class Browser:
         known = {name: self._answers[name] for name in form.asks if name in self._answers}
         text = urlencode(form.values | known)
         target = urljoin(url, form.action)
+        if urlsplit(target)[:2] != urlsplit(url)[:2]:
+            raise RuntimeError(f"a form of {url.partition('?')[0]} leads to another site, {target.partition('?')[0]}")
         return (target, text.encode()) if form.method == "post" else (f"{target}?{text}", None)
 
     def _request(self, url: str, data: bytes | None) -> tuple[Page, str | None]:
         """The page, and where it leads (Location) if anywhere."""
         try:
-            with self._opener.open(urllib.request.Request(url, data), timeout=TIMEOUT) as answer:
+            # Fetch Metadata Request Headers, section 2.2: every form here leads to the site that it came from
+            headers = {} if data is None else {"Sec-Fetch-Site": "same-origin"}
+            with self._opener.open(urllib.request.Request(url, data, headers), timeout=TIMEOUT) as answer:
                 return Page(url, answer.status, answer.read().decode()), None
         except urllib.error.HTTPError as answer:
             with answer:
@@ -132,3 +140,9 @@ class _Forms(HTMLParser):
             form.pressed = True
         elif kind not in {"checkbox", "radio", "reset", "button"}:
             form.asks.append(given["name"])
+
+
+if __name__ == "__main__":
+    cas, answers, address = sys.argv[1:]
+    end = Browser(tuple(Path(ca) for ca in json.loads(cas)), json.loads(answers)).visit(address)
+    sys.exit(None if end.status < 400 else f"{end.status} {end.text}")
