@@ -17,10 +17,20 @@ from auth.login import InvalidGrantError
 from auth.mapping import compile_mapping
 from auth.secret import Secret
 from tests.e2e.browser import Browser
+from tests.e2e.providers.dex import DexWithGroups
 from tests.e2e.providers.oidc_provider import OidcProvider
-from tests.e2e.providers.running import ALICE, CLIENT_ID, CLIENT_SECRET, MALLORY, PASSWORD, Someone, Unavailable
+from tests.e2e.providers.running import (
+    ALICE,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    MALLORY,
+    PASSWORD,
+    RunningProvider,
+    Someone,
+    Unavailable,
+)
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]  # the first run builds Dex: 3 minutes on two busy cores
 REDIRECT = "https://127.0.0.1:1/callback/corp"  # nobody is there: the browser stops before
 TRIP = RoundTrip("st" * 16, "no" * 16, Secret(b"v" * 43), REDIRECT)
 
@@ -43,7 +53,7 @@ def provider(started: OidcProvider) -> OidcProvider:
     return started
 
 
-def connector_to(provider: OidcProvider, secret: str = CLIENT_SECRET) -> OidcConnector:
+def connector_to(provider: RunningProvider, secret: str = CLIENT_SECRET) -> OidcConnector:
     return OidcConnector(
         OidcSettings(
             "corp",
@@ -51,9 +61,9 @@ def connector_to(provider: OidcProvider, secret: str = CLIENT_SECRET) -> OidcCon
             provider.issuer,
             CLIENT_ID,
             Secret(secret.encode()),
-            ("openid", "profile", "email", "groups"),
+            ("openid", "profile", "email", "groups", "offline_access"),
             ("RS256",),
-            compile_mapping("claims.preferred_username", "claims.groups"),
+            compile_mapping("claims.email", "claims.groups"),
             provider.ca,
         )
     )
@@ -66,7 +76,7 @@ async def connector(provider: OidcProvider) -> AsyncIterator[OidcConnector]:
     await connector.close()
 
 
-async def answer(connector: OidcConnector, provider: OidcProvider, someone: Someone = ALICE) -> dict[str, str]:
+async def answer(connector: OidcConnector, provider: RunningProvider, someone: Someone = ALICE) -> dict[str, str]:
     """What the browser brings back after the person filled the provider's forms."""
     address = await connector.begin(TRIP, time.time())
     browser = Browser((provider.ca,), {"login": someone.login, "password": PASSWORD})
@@ -75,12 +85,12 @@ async def answer(connector: OidcConnector, provider: OidcProvider, someone: Some
     return dict(parse_qsl(urlsplit(page.url).query))
 
 
-async def sign_in(connector: OidcConnector, provider: OidcProvider, someone: Someone = ALICE) -> SignedIn:
+async def sign_in(connector: OidcConnector, provider: RunningProvider, someone: Someone = ALICE) -> SignedIn:
     return await connector.complete(await answer(connector, provider, someone), TRIP, time.time())
 
 
 def person(provider: OidcProvider, someone: Someone) -> Identity:
-    return Identity("corp", provider.issuer, someone.login, someone.login, someone.groups, someone.email)
+    return Identity("corp", provider.issuer, someone.login, someone.email, someone.groups, someone.email)
 
 
 class Kept:
@@ -185,3 +195,42 @@ async def test_new_keys_are_fetched_when_a_token_names_one(provider: OidcProvide
     later = time.time() + 60  # the key set was just read; again at most every half minute
     signed_in = await connector.complete(await answer(connector, provider), TRIP, later)
     assert signed_in.identity == person(provider, ALICE)
+
+
+@pytest.fixture(scope="module")
+def dex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DexWithGroups]:
+    try:
+        with DexWithGroups(tmp_path_factory.mktemp("dex"), REDIRECT) as dex:
+            yield dex
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+KILGORE = "kilgore@kilgore.trout"
+KILGORES_SUB = "Cg0wLTM4NS0yODA4OS0wEgRtb2Nr"  # Dex makes it of the user's id and the connector's
+
+
+async def test_dex_confirms_a_person_and_refuses_a_used_token_without_ending_the_grant(dex: DexWithGroups) -> None:
+    connector = connector_to(dex)
+    kilgore = Identity("corp", dex.issuer, KILGORES_SUB, KILGORE, ("authors",), KILGORE)
+    try:
+        kept = Kept(await sign_in(connector, dex))
+        assert [kept.identity, await kept.refresh(connector), await kept.refresh(connector)] == [kilgore] * 3
+        with pytest.raises(AuthError) as refusal:
+            await kept.refresh(connector, kept.old[0])
+        assert await kept.refresh(connector) == kilgore
+    finally:
+        await connector.close()
+    assert (type(refusal.value), refusal.value.reason) == (AuthError, Reason.CONNECTOR_UNAVAILABLE)
+
+
+async def test_at_dex_a_second_sign_in_silences_the_first_and_ends_nothing(dex: DexWithGroups) -> None:
+    connector = connector_to(dex)
+    try:
+        first, second = Kept(await sign_in(connector, dex)), Kept(await sign_in(connector, dex))
+        with pytest.raises(AuthError) as refusal:
+            await first.refresh(connector)
+        assert await second.refresh(connector) == second.identity
+    finally:
+        await connector.close()
+    assert (type(refusal.value), refusal.value.reason) == (AuthError, Reason.CONNECTOR_UNAVAILABLE)

@@ -24,7 +24,7 @@ from tests.e2e.providers.oidc_provider import OidcProvider
 from tests.e2e.providers.running import PASSWORD, RunningProvider, Unavailable
 from tests.e2e.providers.served import Served
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]  # the first run builds Dex: 3 minutes on two busy cores
 
 
 @dataclass(frozen=True, slots=True)
