@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
+from proxy.received import buffer, received
 from proxy.relay import Relay
 
 HEAD_SECONDS = 15.0
@@ -34,10 +35,10 @@ class ConnectionOwner(Protocol):
     def opened(self, connection: KubeConnection) -> None: ...
     def closed(self, connection: KubeConnection) -> None: ...
     def malformed(self, connection: KubeConnection, reason: str) -> bytes: ...
-    def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None]: ...
+    def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None: ...
 
 
-class KubeConnection(asyncio.Protocol):
+class KubeConnection(asyncio.BufferedProtocol):
     """Feeds heads to the journey and its bytes back. `certificate` is the verified client certificate's DER."""
 
     __slots__ = (
@@ -87,6 +88,12 @@ class KubeConnection(asyncio.Protocol):
         self.deadline = self._owner.loop.time() + HEAD_SECONDS
         self._owner.opened(self)
 
+    def get_buffer(self, _size: int) -> memoryview:
+        return buffer()
+
+    def buffer_updated(self, count: int) -> None:
+        self.data_received(received(count))
+
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
@@ -108,8 +115,7 @@ class KubeConnection(asyncio.Protocol):
         self._owner.closed(self)
         if self._relay is not None:
             self._relay.client_gone()
-        elif self._task is not None:
-            self._task.cancel()
+        # a task, where there is one, runs on: it finds the transport gone, and records how the request ended
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -143,7 +149,14 @@ class KubeConnection(asyncio.Protocol):
         self.head = head
         self._body = request_body(head)
         self.deadline = float("inf")
-        self._task = self._owner.loop.create_task(self._owner.journey(self, head))
+        waiting = self._owner.journey(self, head)
+        if waiting is not None:
+            self._task = self._owner.loop.create_task(waiting)
+
+    def run(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Go on with the request at hand, without a relay for now; ended with the connection."""
+        self._relay = None
+        self._task = self._owner.loop.create_task(waiting)
 
     def _refuse(self, reason: str) -> None:
         """A constant answer with nothing of the peer's bytes in it, then the end."""
@@ -162,7 +175,7 @@ class KubeConnection(asyncio.Protocol):
             relay.request_end()
             return
         self.deadline = self._owner.loop.time() + BODY_SECONDS
-        if self.head is not None and self.head.expects_continue and not data:
+        if self.head is not None and self.head.fields.expects_continue and not data:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if data:
             self._buffer = b""
@@ -235,6 +248,11 @@ class KubeConnection(asyncio.Protocol):
         self._closing = True
         if self.transport is not None:
             self.transport.abort()
+
+    @property
+    def draining(self) -> bool:
+        """No request after this one: the server is ending."""
+        return self._owner.draining
 
     @property
     def idle(self) -> bool:

@@ -101,22 +101,6 @@ class RequestHead:
     target: bytes
     fields: Fields
 
-    @property
-    def has_body(self) -> bool:
-        return self.fields.has_body
-
-    @property
-    def close(self) -> bool:
-        return self.fields.close
-
-    @property
-    def upgrade(self) -> bytes | None:
-        return self.fields.upgrade
-
-    @property
-    def expects_continue(self) -> bool:
-        return self.fields.expects_continue
-
 
 @dataclass(slots=True)
 class ResponseHead:

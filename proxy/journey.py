@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from auth.errors import Reason
 from proxy.audit_id import RANDOM_BYTES, uuid7
@@ -52,31 +53,29 @@ class Journey:
         self._random = random
         self._metrics = metrics
 
-    async def __call__(self, connection: KubeConnection, head: RequestHead) -> None:
+    def __call__(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None:
+        """Begin. What is returned is to be run as a task; None: nothing has to be waited for but the answer."""
         now = self._clock()
         audit_id = uuid7(now, self._random(RANDOM_BYTES))
         context = RequestContext(head, connection.credential, connection.source, now, self._loop.time(), audit_id)
         refusal = self._decide(context)
         if refusal is not None:
-            await self._refuse(connection, context, refusal)
-            return
-        if head.upgrade is not None:
-            await self._refuse(
-                connection,
-                context,
-                Refusal(Reason.UPGRADE_UNSUPPORTED, "exec, attach and port-forward are not served by this version yet"),
-            )
-            return
+            return self._refuse(connection, context, refusal)
         if self._audit.waits_for_intent(context):
-            unavailable = await self._audit.intent(context)
-            if unavailable is not None:
-                await self._refuse(connection, context, unavailable, recorded=True)
-                return
-            if connection.transport is None:
-                self._audit.outcome(context, RelayResult(End.CLIENT_GONE, detail="the client closed the connection"))
-                return
-        result = await self._exchange(connection, context)
-        self._answer(connection, context, result)
+            return self._after_intent(connection, context)
+        return self._exchange(connection, context)
+
+    async def _after_intent(self, connection: KubeConnection, context: RequestContext) -> None:
+        unavailable = await self._audit.intent(context)
+        if unavailable is not None:
+            await self._refuse(connection, context, unavailable, recorded=True)
+            return
+        if connection.transport is None:
+            self._audit.outcome(context, RelayResult(End.CLIENT_GONE, detail="the client closed the connection"))
+            return
+        dialling = self._exchange(connection, context)
+        if dialling is not None:
+            await dialling
 
     def _decide(self, context: RequestContext) -> Refusal | None:
         unavailable = self._audit.unavailable()
@@ -86,6 +85,10 @@ class Journey:
             refusal = step(context)
             if refusal is not None:
                 return refusal
+        if context.head.fields.upgrade is not None:
+            return Refusal(
+                Reason.UPGRADE_UNSUPPORTED, "exec, attach and port-forward are not served by this version yet"
+            )
         return None
 
     async def _refuse(
@@ -95,53 +98,56 @@ class Journey:
         if not recorded and refusal.reason is not Reason.LOG_UNAVAILABLE:
             unavailable = await self._audit.refused(context, refusal)
             refusal = unavailable or refusal
-        close = refusal.code in (400, 501) or context.head.close or not connection.body_done
+        close = refusal.code in (400, 501) or context.head.fields.close or not connection.body_done
         self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
         connection.write(_refused(refusal, context, close=close))
         connection.next_request(keep_alive=not close)
 
     # -- upstream
 
-    async def _exchange(self, connection: KubeConnection, context: RequestContext) -> RelayResult:
-        """The request sent once, or, for a read that met a dying idle connection, twice."""
-        endpoint, login, head = context.endpoint, context.login, context.head
+    def _exchange(self, connection: KubeConnection, context: RequestContext) -> Coroutine[Any, Any, None] | None:
+        """Send the request over an idle connection; where there is none, dialling is returned, to be run."""
+        endpoint, login = context.endpoint, context.login
         assert endpoint is not None
         assert login is not None
-        assert context.target is not None
         key: PoolKey = (endpoint.name, id(endpoint), login.identity.key)
+        upstream = self._pool.take(key)
+        if upstream is None:
+            return self._dial(connection, context, key)
+        self._send(connection, context, upstream, fresh=False)
+        return None
+
+    async def _dial(self, connection: KubeConnection, context: RequestContext, key: PoolKey) -> None:
+        assert context.endpoint is not None
+        connected = await self._connect(context.endpoint, key)
+        if isinstance(connected, RelayResult):
+            self._answer(connection, context, connected)
+        elif connection.transport is None:
+            connected.abort()
+            gone = RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
+            self._answer(connection, context, gone)
+        else:
+            self._send(connection, context, connected, fresh=True)
+
+    def _send(
+        self, connection: KubeConnection, context: RequestContext, upstream: UpstreamConnection, *, fresh: bool
+    ) -> None:
+        endpoint, head, target = context.endpoint, context.head, context.target
+        assert endpoint is not None
+        assert target is not None
+        relay = Relay(self, connection, context, upstream, fresh=fresh)
+        audit_id = context.audit_id.encode()
         data = upstream_head(
             head,
-            endpoint.path_prefix + context.target.raw,
+            endpoint.path_prefix + target.raw,
             host=endpoint.host_header,
             authorization=endpoint.authorization(),
             identity=context.identity_lines,
-            audit_id=context.audit_id.encode(),
+            audit_id=audit_id,
             client=context.source.encode(),
         )
-        upstream = self._pool.take(key)
-        while True:
-            fresh = upstream is None
-            if upstream is None:
-                connected = await self._connect(endpoint, key)
-                if isinstance(connected, RelayResult):
-                    return connected
-                upstream = connected
-                if connection.transport is None:
-                    upstream.abort()
-                    return RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
-            relay = self._relay(connection, context)
-            relay.attach(upstream)
-            upstream.start(relay, head.method, data, has_body=head.has_body)
-            connection.begin_body(relay)
-            result = await relay.finished
-            if relay.reusable:
-                self._pool.give_back(upstream, self._loop.time())
-            elif not upstream.broken:
-                upstream.abort()
-            again = not fresh and head.method in ("GET", "HEAD") and not relay.response_seen
-            if result.end is not End.UPSTREAM_GONE or not again:
-                return result
-            upstream = None
+        upstream.start(relay, head.method, data, has_body=head.fields.has_body)
+        connection.begin_body(relay)
 
     async def _connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection | RelayResult:
         try:
@@ -153,28 +159,28 @@ class Journey:
         except OSError as error:
             return RelayResult(End.UPSTREAM_GONE, detail=error.strerror or type(error).__name__)
 
-    def _relay(self, connection: KubeConnection, context: RequestContext) -> Relay:
-        timer: list[asyncio.TimerHandle] = []
+    # -- what a relay tells (`relay.RelayOwner`)
 
-        def started() -> None:
-            timer.append(self._loop.call_later(STARTED_SECONDS, self._audit.started, context, relay.result))
+    def started(self, relay: Relay) -> None:
+        relay.timer = self._loop.call_later(STARTED_SECONDS, self._audit.started, relay.context, relay.result)
 
-        def complete(result: RelayResult) -> None:
-            for handle in timer:
-                handle.cancel()
-            if not self._audit.outcome(context, result):
-                result.end = End.LOG_UNAVAILABLE
+    def complete(self, relay: Relay) -> bool:
+        return self._audit.outcome(relay.context, relay.result)
 
-        finished: asyncio.Future[RelayResult] = self._loop.create_future()
-        relay = Relay(
-            connection,
-            context.audit_id.encode(),
-            close=context.head.close,
-            finished=finished,
-            complete=complete,
-            on_head=started,
-        )
-        return relay
+    def ended(self, relay: Relay) -> None:
+        """Keep or end both connections; a read that met a dying idle connection is sent once more, over a new one."""
+        if relay.timer is not None:
+            relay.timer.cancel()
+        upstream, connection, context, result = relay.upstream, relay.client, relay.context, relay.result
+        if relay.reusable:
+            self._pool.give_back(upstream, self._loop.time())
+        elif not upstream.broken:
+            upstream.abort()
+        again = not relay.fresh and not relay.response_seen and context.head.method in ("GET", "HEAD")
+        if again and result.end is End.UPSTREAM_GONE:
+            connection.run(self._dial(connection, context, upstream.key))
+        else:
+            self._answer(connection, context, result)
 
     # -- the end
 
@@ -183,7 +189,7 @@ class Journey:
         code = result.status or 0
         if result.end is End.DONE:
             self._metrics.requests[(context.credential.cluster, code)] += 1
-            connection.next_request(keep_alive=not context.head.close)
+            connection.next_request(keep_alive=not result.close)
             return
         if result.end is End.LOG_UNAVAILABLE:
             connection.abort()  # the last bytes were held back: nobody gets an answer that has no record

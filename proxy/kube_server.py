@@ -8,12 +8,12 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from proxy.audit_id import RandomBlock
 from proxy.config import Config, Durability
 from proxy.filters.audit import AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
-from proxy.filters.authorization import AuthorizationFilter
-from proxy.filters.impersonation import ImpersonationFilter
 from proxy.filters.origin import OriginFilter
+from proxy.filters.remembered import RoleSteps
 from proxy.filters.request_info import request_info
 from proxy.in_force import InForce
 from proxy.journey import Journey
@@ -64,7 +64,7 @@ class KubeServer:
             refused=writer.refused,
             metrics=self.metrics,
             clock=clock,
-            random=os.urandom,
+            random=RandomBlock(os.urandom),
         )
 
     def _journey(self, keys: Keys, in_force: InForce) -> Journey:
@@ -82,8 +82,7 @@ class KubeServer:
                     groups_max_age_seconds=config.login.groups_max_age,
                 ),
                 request_info,
-                AuthorizationFilter(lambda: in_force.roles.policy, in_force.labels),
-                ImpersonationFilter(in_force.allowed_system_names),
+                RoleSteps(lambda: in_force.roles.policy, in_force.labels, in_force.allowed_system_names),
             ),
             AuditFilter(
                 self.writer.log,
@@ -94,7 +93,7 @@ class KubeServer:
             self._pool,
             loop=self._loop,
             clock=self._clock,
-            random=os.urandom,
+            random=RandomBlock(os.urandom),
             metrics=self.metrics,
         )
 

@@ -8,14 +8,17 @@ the reading of the other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxy import headers
 from proxy.http1 import ResponseHead
-from proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from proxy.connection import KubeConnection
+    from proxy.context import RequestContext
+    from proxy.upstream import UpstreamConnection
 
 
 class End(StrEnum):
@@ -38,60 +41,62 @@ class RelayResult:
     bytes_out: int = 0
     started: bool = False
     detail: str = ""
+    close: bool = False
+    """The client was told that this is its connection's last answer."""
 
 
-class ClientSide(Protocol):
-    """The part of the client's connection that a relay uses."""
+class RelayOwner(Protocol):
+    """What decides around a relay: `journey`."""
 
-    def write(self, data: bytes) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    @property
-    def writable(self) -> bool: ...
+    def started(self, relay: Relay) -> None:
+        """The first bytes of an answer went out before its end was here."""
+
+    def complete(self, relay: Relay) -> bool:
+        """The answer is whole. False: the outcome cannot be recorded, so its last bytes stay here."""
+
+    def ended(self, relay: Relay) -> None:
+        """However it ended; called once, last."""
 
 
 class Relay:
-    """An `upstream.Exchange`. Await `finished`; read `result`."""
+    """An `upstream.Exchange` between two connections."""
 
     __slots__ = (
-        "_complete",
         "_held",
-        "_on_head",
-        "audit_id",
         "client",
-        "close",
-        "finished",
+        "context",
+        "done",
+        "fresh",
+        "owner",
         "response_seen",
         "result",
         "reusable",
+        "timer",
         "upstream",
     )
 
     def __init__(
         self,
-        client: ClientSide,
-        audit_id: bytes,
+        owner: RelayOwner,
+        client: KubeConnection,
+        context: RequestContext,
+        upstream: UpstreamConnection,
         *,
-        close: bool,
-        finished: asyncio.Future[RelayResult],
-        complete: Callable[[RelayResult], None],
-        on_head: Callable[[], None],
+        fresh: bool,
     ) -> None:
+        """`fresh`: the upstream connection was made for this."""
+        self.owner = owner
         self.client = client
-        self.audit_id = audit_id
-        self.close = close
-        self.finished = finished
-        self.result = RelayResult()
-        self.upstream: UpstreamConnection | None = None
+        self.context = context
+        self.upstream = upstream
+        self.fresh = fresh
+        self.result = RelayResult(close=context.head.fields.close or client.draining)
         self.response_seen = False
         self.reusable = False
-        self._complete = complete
-        self._on_head = on_head
+        self.done = False
+        self.timer: asyncio.TimerHandle | None = None
         self._held: list[bytes] = []
-
-    def attach(self, upstream: UpstreamConnection) -> None:
-        self.upstream = upstream
-        if not self.client.writable:
+        if not client.writable:
             upstream.pause()
 
     # -- from the client
@@ -99,24 +104,20 @@ class Relay:
     def request_data(self, data: bytes) -> None:
         """Framed bytes of the request's body, already matched."""
         self.result.bytes_in += len(data)
-        if self.upstream is not None:
-            self.upstream.send(data)
+        self.upstream.send(data)
 
     def request_end(self) -> None:
-        if self.upstream is not None:
-            self.upstream.request_complete()
+        self.upstream.request_complete()
 
     def client_writable(self, *, writable: bool) -> None:
-        if self.upstream is not None:
-            if writable:
-                self.upstream.resume()
-            else:
-                self.upstream.pause()
+        if writable:
+            self.upstream.resume()
+        else:
+            self.upstream.pause()
 
     def client_gone(self) -> None:
         """The client's connection ended: so does the upstream one, at once, for a watch must not linger."""
-        if self.upstream is not None:
-            self.upstream.abort()
+        self.upstream.abort()
         self._finish(End.CLIENT_GONE, "the client closed the connection")
 
     # -- from upstream
@@ -125,8 +126,8 @@ class Relay:
         self.response_seen = True
         self.result.status = head.status
         if head.content_length is None and not head.chunked:
-            self.close = True
-        self._held.append(headers.client_head(head, self.audit_id, close=self.close))
+            self.result.close = True
+        self._held.append(headers.client_head(head, self.context.audit_id.encode(), close=self.result.close))
 
     def upstream_body(self, data: bytes) -> None:
         self.result.bytes_out += len(data)
@@ -138,10 +139,10 @@ class Relay:
 
     def upstream_flush(self) -> None:
         """What arrived in one read and is not the end of the answer goes out at once."""
-        if self._held and not self.finished.done():
+        if self._held and not self.done:
             if not self.result.started:
                 self.result.started = True
-                self._on_head()
+                self.owner.started(self)
             self.client.write(self._take())
 
     def upstream_lost(self, reason: str, *, malformed: bool) -> None:
@@ -158,12 +159,14 @@ class Relay:
         return held[0] if len(held) == 1 else b"".join(held)
 
     def _finish(self, end: End, detail: str) -> None:
-        if self.finished.done():
+        if self.done:
             return
+        self.done = True
         result = self.result
         result.end, result.detail = end, detail
         if end is End.DONE:
-            self._complete(result)  # sets LOG_UNAVAILABLE where the outcome could not be recorded
-            if result.end is End.DONE and self._held:
+            if not self.owner.complete(self):
+                result.end = End.LOG_UNAVAILABLE
+            elif self._held:
                 self.client.write(self._take())
-        self.finished.set_result(result)
+        self.owner.ended(self)

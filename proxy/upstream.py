@@ -23,13 +23,15 @@ from proxy.http1 import (
     parse_response_head,
     response_body,
 )
+from proxy.received import buffer, received
 
 IDLE_SECONDS = 60.0
 """The API server closes idle connections at 90 s; we close first."""
 CONNECT_SECONDS = 10.0
 """TCP and TLS together; client-go gives up after 30 s, kubectl's user long before."""
-MAX_IDLE_PER_IDENTITY = 32
-"""client-go keeps 25 idle connections per host."""
+MAX_IDLE_PER_IDENTITY = 256
+"""A client keeps one request under way on each of its connections, and each needs one here; fewer would dial again for
+the rest. They close after a minute."""
 
 
 class Endpoint(Protocol):
@@ -62,7 +64,7 @@ class Exchange(Protocol):
     def upstream_writable(self, *, writable: bool) -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(asyncio.BufferedProtocol):
     """One TLS connection to an API server, used by one identity, one exchange at a time."""
 
     __slots__ = (
@@ -142,6 +144,12 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._exchange is not None:
             self._exchange.upstream_writable(writable=True)
+
+    def get_buffer(self, _size: int) -> memoryview:
+        return buffer()
+
+    def buffer_updated(self, count: int) -> None:
+        self.data_received(received(count))
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -250,7 +258,9 @@ class UpstreamPool:
 
     def give_back(self, connection: UpstreamConnection, now: float) -> None:
         """Keep a connection whose last answer ended cleanly; `now` is monotonic."""
-        idle = self._idle.setdefault(connection.key, deque())
+        idle = self._idle.get(connection.key)
+        if idle is None:
+            idle = self._idle[connection.key] = deque()
         if connection.broken or connection.transport is None or len(idle) >= MAX_IDLE_PER_IDENTITY:
             connection.abort()
             return

@@ -10,7 +10,7 @@ HEAD = b"GET /api HTTP/1.1\r\nHost: a\r\n\r\n"
 
 def test_a_plain_head_has_one_meaning():
     head = parse_request_head(HEAD)
-    assert (head.method, head.target, head.fields.host, head.has_body, head.close) == (
+    assert (head.method, head.target, head.fields.host, head.fields.has_body, head.fields.close) == (
         "GET",
         b"/api",
         b"a",

@@ -30,12 +30,11 @@ from auth.rbac import Policy, Role, RoleBinding, compile_policy
 from auth.role_files import RoleFiles
 from auth.state.live import REFRESH_SECONDS, LiveState
 from auth.state.sqlite import SqliteStore
-from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.audit_id import RANDOM_BYTES, RandomBlock, uuid7
 from proxy.filters.audit import AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
-from proxy.filters.authorization import AuthorizationFilter
-from proxy.filters.impersonation import ImpersonationFilter
 from proxy.filters.origin import OriginFilter
+from proxy.filters.remembered import RoleSteps
 from proxy.filters.request_info import request_info
 from proxy.journey import Journey
 from proxy.listeners import KubeListener, kube_ssl_context, listen
@@ -165,23 +164,22 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
     await sign_in(store, people, folder)
     live, policy, pool, metrics = LiveState(), roles(folder / "roles"), UpstreamPool(loop), Metrics()
     await live.refresh(store, time.time())
+    random = RandomBlock(os.urandom)
     journey = Journey(
         (
             OriginFilter(frozenset((f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode())), frozenset()),
             AuthenticationFilter(live, {CLUSTER: upstream}, state_max_age_seconds=60.0, groups_max_age_seconds=3600.0),
             request_info,
-            AuthorizationFilter(lambda: policy.policy, lambda _: LABELS),
-            ImpersonationFilter(lambda _: ()),
+            RoleSteps(lambda: policy.policy, lambda _: LABELS, lambda _: ()),
         ),
         AuditFilter(log, time.time, strict=False, redaction_key=b"k" * 32),
         pool,
         loop=loop,
         clock=time.time,
-        random=os.urandom,
+        random=random,
         metrics=metrics,
     )
     context = kube_ssl_context(str(chain), str(key), people.pem)
-    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # the client's choice, as with the other contenders
     listener = KubeListener(
         context,
         journey,
@@ -190,7 +188,7 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
         refused=report,
         metrics=metrics,
         clock=time.time,
-        random=os.urandom,
+        random=random,
     )
     listener.start(listen("127.0.0.1", port))
     each_second = loop.create_task(keep_current(live, store, policy, pool, loop.time))
@@ -203,12 +201,13 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
 
 
 def audit_log(folder: Path, loop: asyncio.AbstractEventLoop) -> AuditLog:
+    random = RandomBlock(os.urandom)
     return AuditLog(
         LogSettings(folder, "bench"),
         loop=loop,
         clock=time.time,
         mono=time.monotonic,
-        new_id=lambda: uuid7(time.time(), os.urandom(RANDOM_BYTES)),
+        new_id=lambda: uuid7(time.time(), random(RANDOM_BYTES)),
         boot=sha256(b"bench").hexdigest()[:32],
     )
 
