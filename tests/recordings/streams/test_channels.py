@@ -149,6 +149,13 @@ def test_base64_has_one_way_to_be_written(text, good):
     assert understood == 1 + len(b64encode(good))
 
 
+@pytest.mark.parametrize("text", [b"****", b"QUI==", b"QUJD*AAA"])
+def test_what_is_no_base64_is_not_kept_until_the_message_ends(text):
+    reader = ChannelReader(SERVER, DIALECTS[BASE64], lambda _: None)
+    with pytest.raises(StreamFaultError):
+        reader.take(b"1" + text)
+
+
 @given(st.sampled_from(sorted(DIALECTS)), st.sampled_from(list(Side)), st.lists(st.binary(max_size=12), max_size=6))
 def test_whatever_comes_only_the_declared_error_is_raised(subprotocol, side, messages):
     events, understood, fault = read(side, messages, subprotocol)

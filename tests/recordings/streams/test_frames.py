@@ -144,6 +144,7 @@ def test_a_length_has_its_shortest_form_and_a_bound(head, fault):
 
 
 def test_the_largest_frame_may_begin():
+    assert MAX_FRAME_BYTES == 33_554_432
     head = b"\x82\x7f" + MAX_FRAME_BYTES.to_bytes(8)
     assert read([head]) == [Head(head, Opcode.BINARY, True, MAX_FRAME_BYTES)]
 

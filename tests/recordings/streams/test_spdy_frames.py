@@ -198,9 +198,10 @@ def test_a_reset_has_one_of_its_statuses(status):
 
 def test_a_goaway_has_one_of_its_statuses():
     assert fault_of(goaway(1, 3)) is Fault.STATUS
+    assert fault_of(goaway(1, 0x01000000)) is Fault.STATUS
 
 
-@pytest.mark.parametrize("middle", ["00000001 8000", "00000000 0001"])
+@pytest.mark.parametrize("middle", ["00000001 8000", "01000000 8000", "00000000 0001"])
 def test_associated_streams_and_credentials_are_not_spoken(middle):
     body = b"\0\0\0\1" + bytes.fromhex(middle) + Blocks().raw(b"\0\0\0\0")
     assert fault_of(control(1, body)) is Fault.HEADERS

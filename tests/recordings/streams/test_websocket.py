@@ -6,7 +6,7 @@ from recordings.streams.channels import DIALECTS, ChannelReader
 from recordings.streams.events import Closing, Discarded, Event, Role, Side, StreamData, merged
 from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.held import MAX_HELD_BYTES
-from recordings.streams.websocket import CLOSE_CODES, WebSocketWire
+from recordings.streams.websocket import WebSocketWire
 from tests.recordings.streams.wire import CLIENT, MASK, SERVER, binary, frame
 
 
@@ -96,7 +96,7 @@ def test_base64_that_ends_too_early_does_not_go_on():
 
 
 @pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize("code", [*sorted(CLOSE_CODES & set(range(1020))), 3000, 4999])
+@pytest.mark.parametrize("code", [*range(1000, 1004), *range(1007, 1015), 3000, 4999])
 def test_a_close_goes_on_with_its_code_and_reason(side, code):
     one, events = wire(side)
     sent = frame(8, code.to_bytes(2) + "schön".encode(), mask=MASK if side is CLIENT else None)
@@ -172,6 +172,9 @@ def test_the_end_is_told_only_where_a_frame_may_stand():
     one.release()
     assert one.farewell(None, MASK) == b""
     one.feed(sent[4:])
+    one.release()
+    assert one.farewell(None, MASK) != b""
+    one.feed(binary(SERVER, b""))
     one.release()
     assert one.farewell(None, MASK) != b""
     one.feed(frame(8))
