@@ -101,6 +101,7 @@ def test_data_passes_as_it_arrives():
 
 def test_stream_ids_have_31_bits():
     assert frames(data(0x7F000003)) == [DataHead(0x7F000003, False, 0)]
+    assert frames(data(0x7F000003, b"x")) == [DataHead(0x7F000003, False, 1), DataPiece(b"x", True)]
     assert frames(data(0x01000000)) == [DataHead(0x01000000, False, 0)]
     assert frames(goaway(0x7F000003)) == [Goaway(0x7F000003, 0)]
     assert frames(control(9, bytes.fromhex("7f00000300000001"))) == [WindowUpdate(0x7F000003, 1)]
