@@ -350,6 +350,14 @@ class Policy:
         """Whether any role of the person covers the cluster named in `a`."""
         return bool(self._grants(a))
 
+    def certificate_ttl_seconds(self, a: Attributes) -> float | None:
+        """How long a certificate for the cluster in `a` may live by the person's roles there; None where none says.
+
+        The strictest role that covers the cluster holds, be it one that denies alone, or whose condition or templates
+        cannot be evaluated for this person.
+        """
+        return _strictest([grant.role.options for grant in self._grants(a)]).certificate_ttl_seconds
+
     def _grants(self, a: Attributes) -> tuple[_Grant, ...]:
         """The roles bound to this person on this cluster, templates filled in.
 

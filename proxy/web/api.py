@@ -161,7 +161,7 @@ class Api:
         cluster = text(body, "cluster", MAX_NAME)
         try:
             await self._must_live(login, now)
-            key = self._certified_key(login, cluster, text(body, "csr", MAX_PEM))
+            key, lifetime = self._certifiable(login, cluster, text(body, "csr", MAX_PEM), now)
         except AuthError as error:
             await self._record(
                 RecordType.CERT_REFUSE,
@@ -172,7 +172,6 @@ class Api:
                 source=source_of(request),
             )
             raise
-        lifetime = min(self.deps.certificate_ttl, login.expires_at - now)
         issued = self.deps.issue(key, cluster, login.id, now, lifetime)
         await self._record(
             RecordType.CERT_ISSUE,
@@ -184,16 +183,20 @@ class Api:
         await self.deps.store.add_certificate(issued)
         return web.json_response(_issued(issued, now), status=201)
 
-    def _certified_key(self, login: Login, cluster: str, csr: str) -> PublicKey:
+    def _certifiable(self, login: Login, cluster: str, csr: str, now: float) -> tuple[PublicKey, float]:
+        """The key to certify, and for how many seconds: the least of configuration, login and roles (design, 6)."""
         clusters = self.deps.clusters()
         if cluster not in clusters:
             raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
-        if not self.deps.policy().covers(_attributes(login, cluster, clusters[cluster])):
+        policy, holder = self.deps.policy(), _attributes(login, cluster, clusters[cluster])
+        if not policy.covers(holder):
             raise AuthError(Reason.NO_ROLE, f"no role of yours covers cluster {cluster!r}")
         key = public_key_from_csr(csr)
         if key_hash(key) != login.key_hash:
             raise AuthError(Reason.CSR_INVALID, "the certificate request is for another key than the login's")
-        return key
+        of_roles = policy.certificate_ttl_seconds(holder)
+        lifetimes = [self.deps.certificate_ttl, login.expires_at - now, *([] if of_roles is None else [of_roles])]
+        return key, min(lifetimes)
 
     # -- may I
 

@@ -437,6 +437,30 @@ def test_of_options_the_strictest_holds() -> None:
     assert policy(first).decide_all([ask(), ask()]).options == first.options
 
 
+def test_a_certificate_lives_as_short_as_any_role_on_its_cluster_says() -> None:
+    def dev(name: str, seconds: float | None, **fields: Any) -> Role:
+        return role((rule("get"),), name=name, options=Options(seconds), **fields)
+
+    hour, none = dev("hour", 3600.0), dev("none", None)
+    elsewhere = dev("elsewhere", 60.0, cluster_names=("prod",))
+    only_denies = role((), (rule("get"),), "only-denies", options=Options(120.0))
+    nameless = dev("nameless", 180.0, as_groups=("{{ claims.none }}",))
+    assert [
+        policy(*roles).certificate_ttl_seconds(ask(cluster=cluster))
+        for roles, cluster in [
+            ((), "prod"),
+            ((none,), "prod"),
+            ((hour, none, elsewhere), "staging-1"),
+            ((hour, none, elsewhere), "prod"),
+            ((hour, only_denies), "prod"),
+            ((hour, nameless), "prod"),
+        ]
+    ] == [None, None, 3600.0, 60.0, 120.0, 180.0]
+    unclear = policy(dev("unclear", 240.0), when="broken")
+    assert unclear.certificate_ttl_seconds(ask()) == 240.0
+    assert policy(dev("not-theirs", 60.0), when="false").certificate_ttl_seconds(ask()) is None
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [(Options(require_reason=("exec",)), "a reason"), (Options(require_mfa=("exec",)), "a second factor")],

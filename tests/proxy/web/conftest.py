@@ -25,7 +25,7 @@ from auth.ca import issue, key_hash, new_ca
 from auth.connectors.oidc import OidcConnector, OidcSettings
 from auth.jose import encode_base64url
 from auth.mapping import compile_mapping
-from auth.rbac import Role, RoleBinding, Rule, Subject, compile_policy
+from auth.rbac import Policy, Role, RoleBinding, Rule, Subject, compile_policy
 from auth.secret import Secret
 from auth.state.seal import Seal
 from auth.state.sqlite import SqliteStore
@@ -36,11 +36,15 @@ from recordings.errors import LogUnavailableError
 from tests.auth.connectors.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 
-def policy() -> Any:
+def developer(name: str = "developer", **fields: Any) -> Role:
     allow = (Rule(("get",), ("",), ("pods",)),)
-    role = Role("developer", cluster_names=("staging-*",), allow=allow, as_groups=("dev",))
-    binding = RoleBinding("developers", "developer", (Subject("Group", "eng", "corp"),))
-    return compile_policy([role], [binding], ["corp", "other"])
+    return Role(name, cluster_names=("staging-*",), as_groups=("dev",), **{"allow": allow, **fields})
+
+
+def bound(*roles: Role) -> Policy:
+    """Every one of `roles`, given to the engineers."""
+    engineers = (Subject("Group", "eng", "corp"),)
+    return compile_policy(roles, [RoleBinding(f"b-{r.name}", r.name, engineers) for r in roles], ["corp", "other"])
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Installation:
     refusals: list[tuple[str, str, str]] = field(default_factory=list)
     now: float = field(default_factory=time.time)
     log_down: bool = False
+    policy: Policy = field(default_factory=lambda: bound(developer()))
 
     def kinds(self) -> list[str]:
         return [str(kind) for kind, _ in self.records]
@@ -204,7 +209,7 @@ async def at(provider: Provider, connector_names: tuple[str, ...], tmp_path: Pat
             lifetime_seconds=lifetime,
             serial_number=0x1234,
         ),
-        policy=policy,
+        policy=lambda: held[0].policy,
         clusters=lambda: {"staging-eu": {"env": "staging"}, "prod": {}},
         audit=audit,
         refused=lambda reason, source, detail: held[0].refusals.append((reason, source, detail)),

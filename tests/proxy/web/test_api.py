@@ -7,8 +7,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from auth.rbac import Options
 from auth.state.store import Lock
-from tests.proxy.web.conftest import Engineer, Installation
+from tests.proxy.web.conftest import Engineer, Installation, bound, developer
 
 CERTIFICATES = "/api/v1/certificates"
 CURRENT = "/api/v1/logins/current"
@@ -47,6 +48,17 @@ class TestCertificates:
         await at.store.update_identity(login.id, login.identity, at.now, None)
         answer = await (await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})).json()
         assert answer["lifetime_seconds"] in (999, 1000)
+
+    @pytest.mark.parametrize(
+        ("of_roles", "lifetime"), [((1_800.0, 900.0, None), 900), ((None,), 3_600), ((86_400.0,), 3_600)]
+    )
+    async def test_it_lives_no_longer_than_the_strictest_role_of_its_cluster_says(
+        self, ada: Engineer, at: Installation, of_roles: tuple[float | None, ...], lifetime: int
+    ) -> None:
+        await ada.sign_in()
+        at.policy = bound(*(developer(f"r{i}", options=Options(one)) for i, one in enumerate(of_roles)))
+        answer = await (await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})).json()
+        assert answer["lifetime_seconds"] in (lifetime - 1, lifetime)
 
     async def test_none_is_handed_out_without_a_record(self, ada: Engineer, at: Installation) -> None:
         await ada.sign_in()
