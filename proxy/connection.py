@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
 from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
+from proxy.outbox import Outbox
 from proxy.received import buffer, received
 from proxy.relay import Relay
 
@@ -31,6 +32,7 @@ class ConnectionOwner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     draining: bool
+    outbox: Outbox
 
     def opened(self, connection: KubeConnection) -> None: ...
     def closed(self, connection: KubeConnection) -> None: ...
@@ -47,8 +49,8 @@ class KubeConnection(asyncio.BufferedProtocol):
         "_closing",
         "_owner",
         "_paused",
+        "_pending",
         "_relay",
-        "_tail",
         "_task",
         "certificate",
         "credential",
@@ -74,7 +76,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._paused = False
-        self._tail: Callable[[], None] | None = None
+        self._pending = b""
 
     # -- asyncio
 
@@ -210,8 +212,21 @@ class KubeConnection(asyncio.BufferedProtocol):
     # -- answers
 
     def write(self, data: bytes) -> None:
+        if self._pending:
+            self.flush()
         if self.transport is not None:
             self.transport.write(data)
+
+    def write_last(self, data: bytes) -> None:
+        """The end of an answer leaves at the end of the loop's pass, or before whatever else is written or closed."""
+        if not self._pending:
+            self._owner.outbox.put(self)
+        self._pending += data
+
+    def flush(self) -> None:
+        pending, self._pending = self._pending, b""
+        if pending and self.transport is not None:
+            self.transport.write(pending)
 
     def pause_reading(self) -> None:
         if self.transport is not None and not self._paused:
@@ -240,12 +255,14 @@ class KubeConnection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Flush, then close."""
         self._closing = True
+        self.flush()
         if self.transport is not None:
             self.transport.close()
 
     def abort(self) -> None:
         """Close without flushing: a peer that does not read must not hold us."""
         self._closing = True
+        self._pending = b""
         if self.transport is not None:
             self.transport.abort()
 

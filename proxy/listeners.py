@@ -18,6 +18,7 @@ from proxy.audit_id import RANDOM_BYTES, uuid7
 from proxy.connection import KubeConnection
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
+from proxy.outbox import Outbox
 from proxy.status import Refusal, response
 
 HANDSHAKE_SECONDS = 10.0
@@ -77,6 +78,7 @@ class KubeListener:
     ) -> None:
         self.loop = loop
         self.draining = False
+        self.outbox = Outbox(loop)
         self._context = context
         self._journey = journey
         self._installation = installation

@@ -168,5 +168,5 @@ class Relay:
             if not self.owner.complete(self):
                 result.end = End.LOG_UNAVAILABLE
             elif self._held:
-                self.client.write(self._take())
+                self.client.write_last(self._take())
         self.owner.ended(self)

@@ -23,6 +23,7 @@ from proxy.http1 import (
     parse_response_head,
     response_body,
 )
+from proxy.outbox import Outbox
 from proxy.received import buffer, received
 
 IDLE_SECONDS = 60.0
@@ -73,6 +74,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_exchange",
         "_informational",
         "_method",
+        "_outbox",
+        "_pending",
         "_reading",
         "_request_done",
         "_reusable",
@@ -83,8 +86,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "used",
     )
 
-    def __init__(self, key: PoolKey) -> None:
+    def __init__(self, key: PoolKey, outbox: Outbox) -> None:
         self.key = key
+        self._outbox = outbox
+        self._pending = b""
         self.transport: asyncio.Transport | None = None
         self.idle_since = 0.0
         self.broken = False
@@ -109,10 +114,19 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._exchange, self._method = exchange, method
         self._body, self._buffer, self._informational = None, b"", 0
         self._request_done = not has_body
-        self.transport.write(head)
+        self._pending = head
+        self._outbox.put(self)
+
+    def flush(self) -> None:
+        """A head leaves at the end of the loop's pass, or right before the first byte of its body."""
+        pending, self._pending = self._pending, b""
+        if pending and self.transport is not None and not self.broken:
+            self.transport.write(pending)
 
     def send(self, data: bytes) -> None:
         """More of the request's body."""
+        if self._pending:
+            self.flush()
         if self.transport is not None and not self.broken:
             self.transport.write(data)
 
@@ -233,6 +247,7 @@ class UpstreamPool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._outbox = Outbox(loop)
         self._idle: dict[PoolKey, deque[UpstreamConnection]] = {}
 
     def take(self, key: PoolKey) -> UpstreamConnection | None:
@@ -248,7 +263,7 @@ class UpstreamPool:
         """A new connection. Raises OSError, ssl.SSLError or TimeoutError, which say why not."""
         async with asyncio.timeout(CONNECT_SECONDS):
             _, protocol = await self._loop.create_connection(
-                lambda: UpstreamConnection(key),
+                lambda: UpstreamConnection(key, self._outbox),
                 endpoint.host,
                 endpoint.port,
                 ssl=endpoint.ssl_context(),
