@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 POD = "/api/v1/namespaces/default/pods/web-0"
+NEW_POD = "/api/v1/namespaces/default/pods/web-0000000000"
+"""The load generator counts in the zeros: no name is asked for twice."""
 LIST_200K = "/api/v1/namespaces/default/pods"
 LIST_2M = "/api/v1/pods"
 CHUNKED_2M = "/api/v1/pods?limit=5000"
@@ -62,6 +64,7 @@ SCENARIOS = (
     Scenario("get-2", "1 KB GET, 2 connections", Mode.REQUESTS, POD, 2, 1.5, 8, goal=2.5),
     Scenario("get-32", "1 KB GET, 32 connections", Mode.REQUESTS, POD, 32, 1.5, 8, goal=2.5),
     Scenario("get-256", "1 KB GET, 256 connections", Mode.REQUESTS, POD, 256, 1.5, 8),
+    Scenario("new-32", "1 KB GET, a new name each, 32 connections", Mode.REQUESTS, NEW_POD, 32, 1.5, 8),
     Scenario("list-200k", "200 KB list, 2 connections", Mode.REQUESTS, LIST_200K, 2, 3.0, 3),
     Scenario("list-2m", "2 MB list, 2 connections", Mode.REQUESTS, LIST_2M, 2, 3.0, 3, goal=1.1),
     Scenario("chunked-2m", "2 MB list in 1 KB pieces, 2 connections", Mode.REQUESTS, CHUNKED_2M, 2, 3.0, 3),

@@ -34,6 +34,10 @@ func (w *worker) note(begun time.Time, n int64, err error) {
 
 func requests(t *target, o options) (result, error) {
 	open := make([]*connection, o.connections)
+	asked := make([]names, o.connections)
+	for i := range asked {
+		asked[i] = newNames(t.request, i)
+	}
 	err := each(o.connections, func(i int) error {
 		var err error
 		if open[i], err = t.dial(bufferSize); err != nil {
@@ -41,7 +45,7 @@ func requests(t *target, o options) (result, error) {
 		}
 		until := time.Now().Add(warmTime)
 		for n := 0; n < warmCount || time.Now().Before(until); n++ {
-			if _, err := open[i].exchange(t.request); err != nil {
+			if _, err := open[i].exchange(asked[i].next()); err != nil {
 				return err
 			}
 		}
@@ -58,7 +62,7 @@ func requests(t *target, o options) (result, error) {
 			open[i], err = t.dial(bufferSize)
 		}
 		if err == nil {
-			if n, err = open[i].exchange(t.request); err != nil {
+			if n, err = open[i].exchange(asked[i].next()); err != nil {
 				open[i].Close()
 				open[i] = nil
 			}
