@@ -78,9 +78,12 @@ def upstream_head(
     return b"".join(parts)
 
 
-@lru_cache(maxsize=KEPT_FIELDS)
 def forwarded(fields: Fields) -> bytes:
     """The client's lines that go on, and our framing, each behind a CRLF; one more CRLF ends the last."""
+    return _known_forwarded(fields) if fields.kept else _forwarded(fields)
+
+
+def _forwarded(fields: Fields) -> bytes:
     parts: list[bytes] = []
     for name, value in fields.headers:
         spelling = FORWARDED.get(name)
@@ -91,6 +94,9 @@ def forwarded(fields: Fields) -> bytes:
     elif fields.content_length is not None:
         parts += (b"\r\nContent-Length: ", str(fields.content_length).encode())
     return b"".join((*parts, b"\r\n"))
+
+
+_known_forwarded = lru_cache(maxsize=KEPT_FIELDS)(_forwarded)
 
 
 def client_head(head: ResponseHead, audit_id: bytes, *, close: bool) -> bytes:
@@ -131,14 +137,20 @@ def _reasons() -> dict[int, bytes]:
 _STATUS = _reasons()
 
 
-@lru_cache(maxsize=KEPT_FIELDS)
 def forged(fields: Fields) -> tuple[Header, ...]:
     """The headers by which a client tries to name an identity itself.
 
     Compared case-folded and with `_` read as `-`, by prefix, so that a header invented tomorrow is caught as well.
     """
+    return _known_forged(fields) if fields.kept else _forged(fields)
+
+
+def _forged(fields: Fields) -> tuple[Header, ...]:
     return tuple(
         (name, value)
         for name, value in fields.headers
         if name.replace(b"_", b"-").startswith((b"impersonate", b"x-remote-"))
     )
+
+
+_known_forged = lru_cache(maxsize=KEPT_FIELDS)(_forged)

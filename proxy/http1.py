@@ -84,6 +84,8 @@ class Fields:
     upgrade: bytes | None
     expects_continue: bool
     has_body: bool
+    kept: bool
+    """Whether it is worth remembering what follows from it: it is not over-long, and comes with other heads, too."""
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name)."""
@@ -193,7 +195,7 @@ here goes stale or is anybody's own; lines with a credential are not kept."""
 
 def _new_fields(block: bytes) -> Fields:
     fields = _fields(block)
-    if len(block) <= MAX_KEPT_BYTES and not any(name in _SECRET for name, _ in fields.headers):
+    if fields.kept:
         if len(_known_fields) >= KEPT_FIELDS:
             del _known_fields[next(iter(_known_fields))]  # the oldest
         _known_fields[block] = fields
@@ -230,7 +232,8 @@ def _fields(block: bytes) -> Fields:
             raise Malformed("Upgrade and Connection do not agree")
     has_body = chunked or bool(length)
     kept = tuple([(key, b"" if key in _SECRET else value) for key, value in pairs])
-    return Fields(kept, host, length, chunked, b"close" in connection, upgrade, expect, has_body)
+    worth = len(block) <= MAX_KEPT_BYTES and not any(key in _SECRET for key, _ in pairs)
+    return Fields(kept, host, length, chunked, b"close" in connection, upgrade, expect, has_body, worth)
 
 
 def parse_response_head(data: bytes, method: str) -> ResponseHead:

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from auth.errors import Reason
-from auth.rbac import Attributes, Decision, Policy
+from auth.identity import Identity
+from auth.rbac import Attributes, Decision, Policy, Verdict
 from proxy.context import RequestContext
 from proxy.effects import Effect
 from proxy.filters.impersonation import Requested, requested_identity
+from proxy.request_info import RequestInfo
 from proxy.status import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request is, what it does, and as whom its client asks to do it."""
+
+    info: RequestInfo
+    effects: tuple[Effect, ...]
+    requested: Requested | None = None
+
+    def acts(self) -> Iterator[tuple[Effect, str | None]]:
+        """Everything that must be allowed, with its path where it is about no resource."""
+        path = None if self.info.is_resource_request else self.info.path
+        for effect in self.effects:
+            yield effect, path
+        if self.requested is not None:
+            for effect in self.requested.effects():
+                yield effect, None
+
+
+def verdict_on(policy: Policy, identity: Identity, cluster: str, labels: Mapping[str, str], wanted: Wanted) -> Verdict:
+    """The one place where a request meets the roles: who asks beforehand is answered from here too."""
+    return policy.decide_all([Attributes.of(identity, cluster, labels, act, path=path) for act, path in wanted.acts()])
 
 
 class AuthorizationFilter:
@@ -23,9 +49,12 @@ class AuthorizationFilter:
         asked = requested_identity(context.head)
         if isinstance(asked, Refusal):
             return asked
-        effects = context.effects + (asked.effects() if asked is not None else ())
-        attributes = [self._attributes(context, effect) for effect in effects]
-        verdict = self._policy().decide_all(attributes)
+        login, info = context.login, context.info
+        assert login is not None
+        assert info is not None
+        cluster = context.credential.cluster
+        wanted = Wanted(info, context.effects, asked)
+        verdict = verdict_on(self._policy(), login.identity, cluster, self._labels(cluster), wanted)
         context.verdict = verdict
         if verdict.decision is Decision.ALLOW:
             context.requested = asked
@@ -35,27 +64,5 @@ class AuthorizationFilter:
         reason = Reason.DENIED if verdict.role else Reason.NO_ROLE
         return Refusal(reason, verdict.reason)
 
-    def _attributes(self, context: RequestContext, effect: Effect) -> Attributes:
-        login, info = context.login, context.info
-        assert login is not None
-        assert info is not None
-        identity, cluster = login.identity, context.credential.cluster
-        return Attributes(
-            connector=identity.connector,
-            username=identity.username,
-            groups=identity.groups,
-            claims=identity.claims,
-            cluster=cluster,
-            cluster_labels=self._labels(cluster),
-            verb=effect.verb,
-            api_group=effect.api_group,
-            resource=effect.resource,
-            subresource=effect.subresource,
-            namespace=effect.namespace,
-            name=effect.name,
-            path=info.path,
-            is_resource_request=info.is_resource_request or effect.verb == "impersonate",
-        )
 
-
-__all__ = ["AuthorizationFilter", "Requested"]
+__all__ = ["AuthorizationFilter", "Requested", "Wanted", "verdict_on"]

@@ -26,7 +26,7 @@ class OriginFilter:
         if fields in self._passed:
             return None
         refusal = self._look(fields)
-        if refusal is None:
+        if refusal is None and fields.kept:
             if len(self._passed) >= KEPT_FIELDS:
                 self._passed.clear()
             self._passed.add(fields)

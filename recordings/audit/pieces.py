@@ -16,7 +16,7 @@ HOLE = "\x00"
 """Stands where a value goes. JSON writes it `\\u0000`; a record that holds one of its own is not cut."""
 _HOLE = b"\\u0000"
 HOLES = 5
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 16 * 1024
 """Longer records are rare, and are encoded each time."""
 
 BYTES_IN, BYTES_OUT = f"{DOMAIN}/bytes-in", f"{DOMAIN}/bytes-out"

@@ -17,9 +17,9 @@ from proxy.context import RequestContext
 from proxy.filters import remembered
 from proxy.filters.authorization import AuthorizationFilter
 from proxy.filters.impersonation import ImpersonationFilter
-from proxy.filters.remembered import RoleSteps
+from proxy.filters.remembered import MAX_KEPT_TARGET_BYTES, RoleSteps
 from proxy.filters.request_info import request_info
-from proxy.http1 import parse_request_head
+from proxy.http1 import MAX_KEPT_BYTES, parse_request_head
 from proxy.status import Refusal
 
 POD = "/api/v1/namespaces/shop/pods/cart-0"
@@ -150,6 +150,21 @@ def test_what_was_asked_with_as_is_not_remembered() -> None:
         context = passes(steps, request(lines="Impersonate-User: bob\r\n"))
         assert context.passage is None
         assert context.identity_lines.startswith(b"Impersonate-User: bob\r\n")
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        {"target": "/api/v1/namespaces/shop/pods/" + "p" * MAX_KEPT_TARGET_BYTES},
+        {"lines": "X-Large: " + "a" * MAX_KEPT_BYTES + "\r\n"},
+        {"lines": "Authorization: Bearer canary\r\n"},
+    ],
+)
+def test_what_is_large_or_came_with_a_credential_is_not_remembered(large: dict[str, str]) -> None:
+    steps = Given().steps()
+    for _ in range(2):
+        assert passes(steps, request(**large)).passage is None
+    assert steps._passages == {}
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
