@@ -14,8 +14,10 @@ from auth.rbac.verdict import Verdict, combined, verdict_of
 CACHED_PEOPLE = 2048
 """Sets of grants kept, least recently used first out: one per person, claims and cluster, some 10 KiB each."""
 
-MAX_VERDICTS = 8192
-"""Verdicts kept, the one asked for longest ago first out: about 1 KiB each."""
+MAX_VERDICTS = 4096
+"""Verdicts kept, the one asked for longest ago first out: about 1 KiB each, and 4 KiB at most by the next limit."""
+MAX_REMEMBERED = 512
+"""Characters of a question whose verdict is kept; Kubernetes' longest names make 600, people's make 100."""
 
 _Question = tuple[int, str, str, str, str, str, str, str, bool]
 """(holding, verb, group, resource, subresource, namespace, name, path, about a resource): with the holding, all that a
@@ -45,7 +47,8 @@ class Policy:
 
     def __init__(self, bindings: tuple[Bound, ...] = (), allowed_system_names: frozenset[str] = frozenset()) -> None:
         self._bindings = bindings
-        self._allowed_system_names = allowed_system_names
+        self.allowed_system_names = allowed_system_names
+        """Names of the system that roles may make of somebody, of all clusters together."""
         self._holdings: OrderedDict[tuple[str, str, str, int], _Holding] = OrderedDict()
         self._verdicts: OrderedDict[_Question, Verdict] = OrderedDict()
         self._made = 0
@@ -69,9 +72,10 @@ class Policy:
             self._verdicts.move_to_end(question)
             return known
         verdict = verdict_of(a, holding.grants)
-        self._verdicts[question] = verdict
-        if len(self._verdicts) > MAX_VERDICTS:
-            self._verdicts.popitem(last=False)
+        if sum(map(len, question[1:8])) <= MAX_REMEMBERED:
+            self._verdicts[question] = verdict
+            if len(self._verdicts) > MAX_VERDICTS:
+                self._verdicts.popitem(last=False)
         return verdict
 
     def decide_all(self, wanted: Sequence[Attributes]) -> Verdict:
@@ -104,7 +108,7 @@ class Policy:
             self._holdings.move_to_end(key)
             return known
         grants = tuple(
-            grant_of(role, a, unusable, self._allowed_system_names)
+            grant_of(role, a, unusable, self.allowed_system_names)
             for role, unusable in self._roles_of(a)
             if covers(role, a.cluster, a.cluster_labels)
         )

@@ -1,4 +1,7 @@
-"""`kwit can-i VERB RESOURCE[/SUBRESOURCE] [NAME]`: the verdict, its role and rule; exit code 0 is yes, 1 no."""
+"""`kwit can-i VERB RESOURCE[/SUBRESOURCE] [NAME]`, or `VERB /PATH`: the verdict, its role and rule.
+
+Exit code 0 is yes, 1 no. What is asked is put into the words of a request by the server (`proxy.web.question`).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ from proxy.cli.output import output_option, structured
 
 @click.command("can-i")
 @click.argument("verb")
-@click.argument("resource")
+@click.argument("resource", metavar="RESOURCE[/SUBRESOURCE]|/PATH")
 @click.argument("name", default="")
 @click.option("-n", "--namespace", default="", help="In this namespace  [default: cluster-wide]")
 @click.option("--cluster", help="In this cluster  [default: that of the current context]")
 @click.option("--api-group", default="", help="Of the resource, where RESOURCE does not say it as `deployments.apps`.")
+@click.option("--as", "as_user", default="", help="With `kubectl --as` this user.")
+@click.option("--as-group", "as_groups", multiple=True, help="With `kubectl --as-group`; may be given several times.")
+@click.option("--as-uid", default="", help="With `kubectl --as-uid`.")
 @click.option("--server", help="Of which server  [default: the last one]")
 @output_option
 def command(
@@ -29,26 +35,31 @@ def command(
     namespace: str,
     cluster: str | None,
     api_group: str,
+    as_user: str,
+    as_groups: tuple[str, ...],
+    as_uid: str,
     server: str | None,
     form: str,
 ) -> int:
-    """May I VERB RESOURCE[/SUBRESOURCE] [NAME]? Says which role and rule decide."""
+    """May I VERB RESOURCE[/SUBRESOURCE] [NAME], or VERB /PATH? Says which role and rule decide."""
     login, api = terminal.signed_in(server)
-    plain, _, subresource = resource.partition("/")
-    plain, _, group = plain.partition(".")
-    question = {
-        "cluster": cluster or _cluster(login),
-        "verb": verb,
-        "resource": plain,
-        "subresource": subresource,
-        "api_group": group or api_group,
-        "namespace": namespace,
-        "name": name,
-    }
+    where = {"cluster": cluster or _cluster(login), "verb": verb}
+    what = _thing(resource, api_group) | {"namespace": namespace, "name": name}
+    whom = {"as": as_user, "as_groups": list(as_groups), "as_uid": as_uid}
+    question = where | what | {key: value for key, value in whom.items() if value}
     answer = api.call("POST", "/api/v1/can-i", question)
     allowed = answer.get("allowed") is True
     click.echo(structured(answer, form) if form in ("json", "yaml") else _sentence(allowed, answer))
     return 0 if allowed else 1
+
+
+def _thing(resource: str, api_group: str) -> dict[str, str]:
+    """`deployments.apps/scale`, or a path."""
+    if resource.startswith("/"):
+        return {"path": resource}
+    plain, _, subresource = resource.partition("/")
+    plain, _, group = plain.partition(".")
+    return {"resource": plain, "subresource": subresource, "api_group": group or api_group}
 
 
 def _sentence(allowed: bool, answer: dict[str, object]) -> str:

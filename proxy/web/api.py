@@ -24,9 +24,13 @@ from auth.rbac import Attributes, Decision
 from auth.state.live import why_not
 from auth.state.seal import NONCE_BYTES
 from auth.state.store import Lock, lock_targets
+from proxy.effects import Effect
+from proxy.filters.impersonation import Requested
+from proxy.impersonation import MAX_GROUPS, MAX_NAME_BYTES
 from proxy.web.deps import WebDeps
 from proxy.web.errors import SENTENCES
 from proxy.web.groups import with_token
+from proxy.web.question import Question, QuestionError, answer
 from proxy.web.requests import bounded_agent, read_json, source_of, text
 from recordings.audit.encode import rfc3339
 from recordings.audit.event import actor
@@ -34,6 +38,9 @@ from recordings.audit.record import Outcome, RecordType
 
 MAX_PEM = 16 * 1024
 MAX_NAME = 253
+MAX_VERB = 64
+MAX_PATH = 4096
+"""Characters of a path in a question; longer ones are asked by programs, not by people."""
 SWEEP_EVERY = 1000
 """Calls between two looks for silent logins in the memory of proofs."""
 
@@ -136,7 +143,7 @@ class Api:
         deps, identity = self.deps, login.identity
         clusters = deps.clusters()
         policy = deps.policy()
-        mine = [name for name in sorted(clusters) if policy.covers(_attributes(login, name, clusters[name]))]
+        mine = [name for name in sorted(clusters) if policy.covers(_holder(login, name, clusters[name]))]
         return {
             "login": {
                 "id": login.id,
@@ -188,7 +195,7 @@ class Api:
         clusters = self.deps.clusters()
         if cluster not in clusters:
             raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
-        policy, holder = self.deps.policy(), _attributes(login, cluster, clusters[cluster])
+        policy, holder = self.deps.policy(), _holder(login, cluster, clusters[cluster])
         if not policy.covers(holder):
             raise AuthError(Reason.NO_ROLE, f"no role of yours covers cluster {cluster!r}")
         key = public_key_from_csr(csr)
@@ -204,17 +211,14 @@ class Api:
         """The verdict that a request would get, with its role and rule."""
         now = self.deps.clock()
         login = await self._caller(request, now)
-        body = await read_json(request)
-        cluster, verb, resource = (
-            text(body, "cluster", MAX_NAME),
-            text(body, "verb", 64),
-            text(body, "resource", MAX_NAME),
-        )
-        labels = self.deps.clusters().get(cluster)
+        question = _question(await read_json(request))
+        labels = self.deps.clusters().get(question.cluster)
         if labels is None:
             raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
-        rest = {n: text(body, n, MAX_NAME, default="") for n in ("subresource", "api_group", "namespace", "name")}
-        verdict = self.deps.policy().decide(_attributes(login, cluster, labels, verb=verb, resource=resource, **rest))
+        try:
+            verdict = answer(self.deps.policy(), login.identity, labels, question)
+        except QuestionError as error:
+            raise AuthError(Reason.BAD_REQUEST, str(error)) from error
         return web.json_response(
             {
                 "allowed": verdict.decision is Decision.ALLOW,
@@ -298,32 +302,32 @@ def _issued(issued: IssuedCertificate, now: float) -> dict[str, object]:
     }
 
 
-def _attributes(
-    login: Login,
-    cluster: str,
-    labels: Mapping[str, str],
-    *,
-    verb: str = "get",
-    resource: str = "",
-    subresource: str = "",
-    api_group: str = "",
-    namespace: str = "",
-    name: str = "",
-) -> Attributes:
-    identity = login.identity
-    return Attributes(
-        connector=identity.connector,
-        username=identity.username,
-        groups=identity.groups,
-        claims=identity.claims,
-        cluster=cluster,
-        cluster_labels=labels,
-        verb=verb,
-        api_group=api_group,
-        resource=resource,
-        subresource=subresource,
-        namespace=namespace,
-        name=name,
-        path="",
-        is_resource_request=True,
+def _holder(login: Login, cluster: str, labels: Mapping[str, str]) -> Attributes:
+    """Somebody on a cluster, whatever they do there."""
+    return Attributes.of(login.identity, cluster, labels, Effect("", "", "", "", "", ""))
+
+
+def _question(body: dict[str, Any]) -> Question:
+    """Raises AuthError(BAD_REQUEST)."""
+    words = {n: text(body, n, MAX_NAME, default="") for n in ("resource", "subresource", "api_group", "namespace")}
+    return Question(
+        text(body, "cluster", MAX_NAME),
+        text(body, "verb", MAX_VERB),
+        **words,
+        name=text(body, "name", MAX_NAME, default=""),
+        path=text(body, "path", MAX_PATH, default=""),
+        requested=_requested(body),
     )
+
+
+def _requested(body: dict[str, Any]) -> Requested | None:
+    """Whom the request would ask to be. Raises AuthError(BAD_REQUEST)."""
+    user, uid = text(body, "as", MAX_NAME_BYTES, default=""), text(body, "as_uid", MAX_NAME_BYTES, default="")
+    groups = body.get("as_groups", [])
+    if not isinstance(groups, list) or len(groups) > MAX_GROUPS or not all(isinstance(one, str) for one in groups):
+        raise AuthError(Reason.BAD_REQUEST, f"`as_groups` must be a list of at most {MAX_GROUPS} texts")
+    if not user:
+        if groups or uid:
+            raise AuthError(Reason.BAD_REQUEST, "impersonation needs exactly one user: give `as`")
+        return None
+    return Requested(user, tuple(groups), uid or None)

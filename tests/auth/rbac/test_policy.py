@@ -21,6 +21,7 @@ from auth.rbac import (
     compile_policy,
 )
 from tests.auth.rbac.asking import CLAIMS, ENG, allowed, ask, conditions, policy, role, rule
+from tests.auth.rbac.drawn import ASKED, REQUESTS, ROLES, RULES
 
 
 def test_somebody_without_a_role_on_the_cluster_is_told_so() -> None:
@@ -186,83 +187,6 @@ def oracle(roles: list[Role], wanted: list[Attributes]) -> tuple[bool, tuple[str
     return bool(wanted), tuple(sorted(groups)) if wanted else ()
 
 
-VERBS = st.sampled_from(
-    [
-        "get",
-        "list",
-        "watch",
-        "create",
-        "update",
-        "delete",
-        "deletecollection",
-        "exec",
-        "attach",
-        "proxy",
-        "debug",
-        "mint",
-        "escalate",
-    ]
-)
-
-
-NAMES = st.sampled_from(["a", "a-1", "b", "kube-system"])
-
-
-PATTERNS = st.lists(st.sampled_from(["*", "a", "a*", "*-1", "b", "{{ claims.team }}-*"]), min_size=1, max_size=2).map(
-    tuple
-)
-
-
-RULES = st.builds(
-    Rule,
-    verbs=st.lists(VERBS | st.just("*"), min_size=1, max_size=3).map(tuple),
-    api_groups=st.lists(st.sampled_from(["", "apps", "*"]), min_size=1, max_size=2).map(tuple),
-    resources=st.lists(
-        st.sampled_from(
-            [
-                "pods",
-                "nodes",
-                "secrets",
-                "pods/exec",
-                "pods/log",
-                "*/exec",
-                "*/log",
-                "*",
-                "serviceaccounts",
-                "serviceaccounts/token",
-            ]
-        ),
-        min_size=1,
-        max_size=2,
-    ).map(tuple),
-    namespaces=st.none() | PATTERNS,
-    except_namespaces=st.just(()) | PATTERNS,
-    names=st.none() | PATTERNS,
-    except_names=st.just(()) | PATTERNS,
-)
-
-
-RULE_LISTS = st.lists(RULES, max_size=3).map(tuple)
-
-
-ROLES = st.lists(st.builds(role, RULE_LISTS, RULE_LISTS), min_size=1, max_size=3).map(
-    lambda roles: [replace(r, name=f"r{i}", as_groups=(f"g{i}",)) for i, r in enumerate(roles)]
-)
-
-
-ASKED = st.builds(
-    ask,
-    VERBS,
-    st.sampled_from(["pods", "pods/log", "nodes", "secrets", "serviceaccounts/token"]),
-    api_group=st.sampled_from(["", "apps"]),
-    namespace=NAMES | st.just(""),
-    name=NAMES | st.just(""),
-)
-
-
-REQUESTS = st.lists(ASKED, max_size=3)
-
-
 @settings(max_examples=400)
 @given(ROLES, st.lists(REQUESTS, min_size=1, max_size=6))
 def test_verdicts_are_those_of_the_brute_force_reading(roles: list[Role], requests: list[list[Attributes]]) -> None:
@@ -314,6 +238,13 @@ def test_a_verdict_is_remembered_and_the_number_of_them_bounded(monkeypatch: pyt
     assert p.decide(ask(name="b")) == second
     assert p.decide(ask(name="b")) is not second
     assert len(p._verdicts) == 2
+
+
+def test_a_verdict_on_a_long_question_is_not_kept() -> None:
+    p = policy(role((rule("get"),)))
+    for length in (495, 496):  # beside `get`, `pods`, `/x` and the namespace
+        assert allowed(p, ask(name="n" * length))
+    assert [question[6] for question in p._verdicts] == ["n" * 495]
 
 
 PEOPLE = st.fixed_dictionaries(

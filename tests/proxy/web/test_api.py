@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from auth.rbac import Options
+from auth.rbac import Options, Rule
 from auth.state.store import Lock
 from tests.proxy.web.conftest import Engineer, Installation, bound, developer
 
@@ -140,6 +140,60 @@ class TestMayI:
         question = {"cluster": "staging-eu", "verb": verb, "resource": "pods", "namespace": "a"}
         answer = await (await ada.call("POST", "/api/v1/can-i", question)).json()
         assert (answer["allowed"], answer["role"]) == (allowed, "developer")
+
+    @pytest.mark.parametrize(
+        ("question", "rule"),
+        [
+            ({"verb": "create", "resource": "pods", "subresource": "exec", "name": "x"}, "allow[1]"),
+            ({"verb": "exec", "resource": "pods", "name": "x"}, "allow[1]"),
+            ({"verb": "get", "path": "/api/v1/namespaces/a/pods/x/exec"}, "allow[1]"),
+            ({"verb": "get", "path": "/metrics"}, "allow[2]"),
+            ({"verb": "get", "resource": "pods", "as": "bob"}, "allow[0]"),
+            ({"verb": "get", "resource": "pods", "as": "bob", "as_groups": ["qa"], "as_uid": "7"}, "allow[0]"),
+            ({"verb": "get", "resource": "pods", "as": "eve"}, ""),
+            ({"verb": "get", "resource": "pods", "as": "bob", "as_groups": ["root"]}, ""),
+            ({"verb": "get", "path": "/logs"}, ""),
+        ],
+    )
+    async def test_what_a_request_would_need_is_what_is_asked_for(
+        self, ada: Engineer, at: Installation, question: dict[str, object], rule: str
+    ) -> None:
+        await ada.sign_in()
+        allow = (
+            Rule(("get",), ("",), ("pods",)),
+            Rule(("create",), ("",), ("pods/exec",)),
+            Rule(("get",), non_resource_urls=("/metrics",)),
+            Rule(
+                ("impersonate",), ("", "authentication.k8s.io"), ("users", "groups", "uids"), names=("bob", "qa", "7")
+            ),
+        )
+        at.policy = bound(developer(allow=allow))
+        answer = await (await ada.call("POST", "/api/v1/can-i", {"cluster": "staging-eu"} | question)).json()
+        assert (answer["allowed"], answer["rule"]) == (rule != "", rule)
+
+    @pytest.mark.parametrize(
+        ("question", "sentence"),
+        [
+            ({"verb": "*", "resource": "pods"}, "'*' is not a verb; ask about one of attach bind "),
+            ({"verb": "get", "path": "/a//b"}, "a request with this path is refused: an empty or dot segment"),
+            (
+                {"verb": "get", "resource": "pods", "as_groups": ["a"]},
+                "impersonation needs exactly one user: give `as`",
+            ),
+            ({"verb": "get", "resource": "pods", "as_uid": "7"}, "impersonation needs exactly one user: give `as`"),
+            ({"verb": "get", "as": "a", "as_groups": "b"}, "`as_groups` must be a list of at most 500 texts"),
+            ({"verb": "get", "as": "a", "as_groups": [1]}, "`as_groups` must be a list of at most 500 texts"),
+            ({"verb": "get", "as": "a", "as_groups": ["g"] * 501}, "`as_groups` must be a list of at most 500 texts"),
+            ({"verb": "get", "path": "/" + "a" * 4096}, "`path` must be text of at most 4096 characters"),
+        ],
+    )
+    async def test_a_question_about_no_request_is_refused_with_a_sentence(
+        self, ada: Engineer, question: dict[str, object], sentence: str
+    ) -> None:
+        await ada.sign_in()
+        response = await ada.call("POST", "/api/v1/can-i", {"cluster": "staging-eu"} | question)
+        answer = await response.json()
+        assert (response.status, answer["error"], answer["message"][: len(sentence)]) == (400, "bad_request", sentence)
 
 
 class TestProofs:
