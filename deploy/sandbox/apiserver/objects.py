@@ -1,211 +1,185 @@
-"""Objects in memory with resource versions, selectors, patches and a bounded history for watches."""
+"""All objects of the sandbox, in memory: versions, conflicts, finalizers, and how much there may be.
+
+An object that is stored is never changed again; whoever changes one copies it first. Answers and history share them.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import uuid
-from collections import deque
+import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from deploy.sandbox.apiserver.kinds import KINDS, Kind, Object, settle
+from deploy.sandbox.apiserver.history import Change, History
+from deploy.sandbox.apiserver.kinds import NAMESPACE, Kind, Object
+from deploy.sandbox.apiserver.problem import Problem, already_exists, conflict, forbidden, not_found
 
-HISTORY = 1000
-"""Changes kept for watches that resume; older ones get 410 Expired."""
+MAX_OBJECTS = 5000
+"""What a demo or a test of chunked lists needs, twice."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Of JSON, all objects together; in Python's memory it is about five times that."""
+MAX_OBJECT_BYTES = 1536 * 1024
+"""etcd's limit for a request."""
+FIRST_VERSION = 1
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""apimachinery `util/rand`: no vowels, so that no words come about."""
 
-
-class Problem(Exception):  # noqa: N818 - a Kubernetes Status, not an error of ours
-    """A Status to answer with."""
-
-    def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
-        super().__init__(message)
-        self.status: Object = {
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
-            "reason": reason, "code": code, **({"details": details} if details else {}),
-        }  # fmt: skip
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    version: int
-    type: str
-    kind: Kind
-    object: Object
+Key = tuple[str, str, str]
+"""Qualified resource, namespace, name."""
 
 
 class Objects:
-    """All objects of the sandbox."""
+    """`now` gives RFC 3339 to the second; `new_id` UUIDs."""
 
-    def __init__(self, timestamp: Callable[[], str]) -> None:
-        self._timestamp = timestamp
-        self._objects: dict[tuple[str, str, str, str], Object] = {}
-        self._version = 1
-        self.history: deque[Change] = deque(maxlen=HISTORY)
-        self.changed = asyncio.Condition()
-
-    @property
-    def version(self) -> int:
-        return self._version
-
-    @staticmethod
-    def _key(kind: Kind, namespace: str, name: str) -> tuple[str, str, str, str]:
-        return (kind.group, kind.resource, namespace, name)
+    def __init__(self, *, now: Callable[[], str], new_id: Callable[[], str]) -> None:
+        self.now, self._new_id = now, new_id
+        self._objects: dict[Key, Object] = {}
+        self._sizes: dict[Key, int] = {}
+        self._bytes = 0
+        self.version = FIRST_VERSION
+        self.history = History()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
-        found = self._objects.get(self._key(kind, namespace, name))
+        """Raises Problem 404."""
+        found = self.find(kind, namespace, name)
         if found is None:
-            what = f"{kind.resource}.{kind.group}" if kind.group else kind.resource
-            raise Problem(
-                404,
-                "NotFound",
-                f'{what} "{name}" not found',
-                {"name": name, "group": kind.group, "kind": kind.resource},
-            )
+            raise not_found(kind, name)
         return found
 
-    def list(self, kind: Kind, namespace: str, labels: str, fields: str) -> list[Object]:
+    def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        return self._objects.get((kind.qualified, namespace, name))
+
+    def all(self, kind: Kind, namespace: str = "", at: int | None = None) -> list[Object]:
+        """All of a kind by namespace and name, as they are or were `at` a version. Raises Problem 410."""
+        found = {key: o for key, o in self._objects.items() if key[0] == kind.qualified}
+        for change in reversed(self.history.since(at) if at is not None else []):
+            if change.kind is kind:
+                key = _key(kind, change.object)
+                if change.previous is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = change.previous
+        return [found[key] for key in sorted(found) if namespace in ("", key[1])]
+
+    def owned(self, uid: str) -> list[tuple[Key, Object]]:
+        """Whose owner this is."""
         return [
-            o
-            for (group, resource, where, _), o in sorted(self._objects.items())
-            if (group, resource) == (kind.group, kind.resource)
-            and (not namespace or where == namespace)
-            and matches(o, labels, fields)
+            (key, o)
+            for key, o in sorted(self._objects.items())
+            if any(owner["uid"] == uid for owner in o["metadata"].get("ownerReferences", ()))
         ]
 
+    def within(self, namespace: str) -> list[Key]:
+        """What is in a namespace."""
+        return [key for key in sorted(self._objects) if key[1] == namespace]
+
     def create(self, kind: Kind, namespace: str, o: Object, *, dry: bool = False) -> Object:
+        """Store a new one. Raises Problem 404 for its namespace, 409, 403 where there is no more room."""
         o = copy.deepcopy(o)
-        meta = o.setdefault("metadata", {})
-        if not meta.get("name"):
-            meta["name"] = meta.get("generateName", "") + uuid.uuid4().hex[:5]
-        key = self._key(kind, namespace, meta["name"])
-        if key in self._objects:
-            what = f"{kind.resource}.{kind.group}" if kind.group else kind.resource
-            raise Problem(
-                409, "AlreadyExists", f'{what} "{meta["name"]}" already exists',
-                {"name": meta["name"], "group": kind.group, "kind": kind.resource},
-            )  # fmt: skip
+        metadata = o.setdefault("metadata", {})
+        for field in ("resourceVersion", "deletionTimestamp", "selfLink"):
+            metadata.pop(field, None)
         if kind.namespaced:
-            self.get(next(k for k in KINDS if k.kind == "Namespace"), "", namespace)
-            meta["namespace"] = namespace
-        meta.update(uid=str(uuid.uuid4()), creationTimestamp=self._timestamp(), generation=1)
-        return self._store(kind, key, o, "ADDED", dry=dry)
+            space = self.get(NAMESPACE, "", namespace)
+            metadata["namespace"] = namespace
+            if "deletionTimestamp" in space["metadata"]:
+                why = f"unable to create new content in namespace {namespace} because it is being terminated"
+                raise forbidden(kind, metadata["name"], why)
+        if self.find(kind, namespace, metadata["name"]) is not None:
+            raise already_exists(kind, metadata["name"])
+        metadata |= {"uid": self._new_id(), "creationTimestamp": self.now()}
+        if kind.counts_generations:
+            metadata["generation"] = 1
+        return self._put(kind, o, None, dry=dry)
 
-    def replace(self, kind: Kind, namespace: str, name: str, o: Object, *, dry: bool = False) -> Object:
+    def replace(self, kind: Kind, o: Object, *, dry: bool = False) -> Object:
+        """Store a new state of the object of this name. Raises Problem 404, 409, 403.
+
+        What nobody may change is taken from the old state. Where nothing changed there is no new version.
+        """
+        namespace, name = o["metadata"].get("namespace", ""), o["metadata"]["name"]
         old = self.get(kind, namespace, name)
-        wanted = o.get("metadata", {}).get("resourceVersion")
-        if wanted and wanted != old["metadata"]["resourceVersion"]:
-            raise Problem(
-                409, "Conflict",
-                f'Operation cannot be fulfilled on {kind.resource} "{name}": the object has been modified; please '
-                "apply your changes to the latest version and try again",
-            )  # fmt: skip
+        self._check(kind, name, o["metadata"], old["metadata"])
         o = copy.deepcopy(o)
-        meta = o.setdefault("metadata", {})
-        for field in ("uid", "creationTimestamp", "namespace", "name"):
+        for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+            o["metadata"].pop(field, None)
             if field in old["metadata"]:
-                meta[field] = old["metadata"][field]
-        meta["generation"] = old["metadata"].get("generation", 1) + (o.get("spec") != old.get("spec"))
-        if {**o, "metadata": {**meta, "resourceVersion": 0}} == {
-            **old,
-            "metadata": {**old["metadata"], "resourceVersion": 0},
-        }:
+                o["metadata"][field] = old["metadata"][field]
+        if kind.counts_generations and o.get("spec") != old.get("spec"):
+            o["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        if _without_marks(o) == _without_marks(old):
             return old
-        return self._store(kind, self._key(kind, namespace, name), o, "MODIFIED", dry=dry)
+        if "deletionTimestamp" in o["metadata"] and not o["metadata"].get("finalizers"):
+            return o if dry else self._remove(kind, o)
+        return self._put(kind, o, old, dry=dry)
 
-    def delete(self, kind: Kind, namespace: str, name: str, *, dry: bool = False) -> Object:
-        o = self.get(kind, namespace, name)
-        if not dry:
-            del self._objects[self._key(kind, namespace, name)]
-            self._version += 1
-            gone = copy.deepcopy(o)
-            gone["metadata"]["resourceVersion"] = str(self._version)
-            self.history.append(Change(self._version, "DELETED", kind, gone))
+    def delete(self, kind: Kind, namespace: str, name: str, *, dry: bool = False) -> tuple[Object, bool]:
+        """The object's last state, and whether it is gone: what has finalizers stays until they are. Raises 404."""
+        old = self.get(kind, namespace, name)
+        o = copy.deepcopy(old)
+        if o["metadata"].get("finalizers") or o.get("spec", {}).get("finalizers"):
+            if "deletionTimestamp" not in o["metadata"]:
+                o["metadata"] |= {"deletionTimestamp": self.now(), "deletionGracePeriodSeconds": 0}
+                if kind is NAMESPACE:
+                    o["status"] = {"phase": "Terminating"}
+                o = self._put(kind, o, old, dry=dry)
+            return o, False
+        return (o if dry else self._remove(kind, o)), True
+
+    def remove(self, kind: Kind, namespace: str, name: str) -> None:
+        """Take it away, finalizers or not. Raises 404."""
+        self._remove(kind, copy.deepcopy(self.get(kind, namespace, name)))
+
+    def suffix(self) -> str:
+        """Five letters for a name that is to be made."""
+        digest = hashlib.sha256(self._new_id().encode()).digest()
+        return "".join(_SUFFIX_ALPHABET[byte % len(_SUFFIX_ALPHABET)] for byte in digest[:5])
+
+    @staticmethod
+    def _check(kind: Kind, name: str, wanted: Object, has: Object) -> None:
+        if wanted.get("uid", has["uid"]) != has["uid"]:
+            why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {has['uid']}"
+            raise conflict(kind, name, why)
+        if wanted.get("resourceVersion", has["resourceVersion"]) != has["resourceVersion"]:
+            raise conflict(kind, name)
+
+    def _put(self, kind: Kind, o: Object, old: Object | None, *, dry: bool) -> Object:
+        key = _key(kind, o)
+        o |= {"kind": kind.kind, "apiVersion": kind.api_version}
+        size = len(json.dumps(o, separators=(",", ":")))
+        if size > MAX_OBJECT_BYTES:
+            raise Problem(413, "RequestEntityTooLarge", f"the object has {size} bytes; the limit is {MAX_OBJECT_BYTES}")
+        room = MAX_BYTES - self._bytes + self._sizes.get(key, 0)
+        if size > room or (old is None and len(self._objects) >= MAX_OBJECTS):
+            why = f"the sandbox holds no more than {MAX_OBJECTS} objects of {MAX_BYTES} bytes together; delete some"
+            raise forbidden(kind, key[2], why)
+        if dry:
+            if old is None:
+                o["metadata"].pop("resourceVersion", None)
+            return o
+        self.version += 1
+        o["metadata"]["resourceVersion"] = str(self.version)
+        self._objects[key] = o
+        self._bytes += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
+        self.history.append(Change(self.version, "MODIFIED" if old else "ADDED", kind, o, old))
         return o
 
-    def _store(self, kind: Kind, key: tuple[str, str, str, str], o: Object, change: str, *, dry: bool) -> Object:
-        o["kind"], o["apiVersion"] = kind.kind, kind.api_version
-        settle(kind, o, self._timestamp())
-        o["metadata"]["resourceVersion"] = str(self._version + 1)
-        if not dry:
-            self._version += 1
-            self._objects[key] = o
-            self.history.append(Change(self._version, change, kind, copy.deepcopy(o)))
+    def _remove(self, kind: Kind, o: Object) -> Object:
+        key = _key(kind, o)
+        old = self._objects.pop(key)
+        self._bytes -= self._sizes.pop(key)
+        self.version += 1
+        o["metadata"]["resourceVersion"] = str(self.version)
+        self.history.append(Change(self.version, "DELETED", kind, o, old))
         return o
 
 
-def matches(o: Object, labels: str, fields: str) -> bool:
-    """Equality and set-free selectors; `!` and `!=` included."""
-    have: dict[str, Any] = o["metadata"].get("labels") or {}
-    for term in filter(None, labels.split(",")):
-        if "!=" in term:
-            key, _, value = term.partition("!=")
-            if have.get(key) == value:
-                return False
-        elif "=" in term:
-            key, _, value = term.replace("==", "=").partition("=")
-            if have.get(key) != value:
-                return False
-        elif (term.lstrip("!") in have) == term.startswith("!"):
-            return False
-    for term in filter(None, fields.split(",")):
-        key, _, value = term.replace("==", "=").partition("=")
-        negated, key = key.endswith("!"), key.rstrip("!")
-        found: Any = o
-        for part in key.split("."):
-            found = found.get(part, "") if isinstance(found, dict) else ""
-        if (str(found) == value) == negated:
-            return False
-    return True
+def _key(kind: Kind, o: Object) -> Key:
+    return kind.qualified, o["metadata"].get("namespace", ""), o["metadata"]["name"]
 
 
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396, with lists of named items merged by name, which is what strategic merge does to containers."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if key.startswith("$"):
-            continue
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, list) and value and all(isinstance(i, dict) and "name" in i for i in value):
-            old = {i.get("name"): i for i in result.get(key, []) if isinstance(i, dict)}
-            for item in value:
-                if item.get("$patch") == "delete":
-                    old.pop(item["name"], None)
-                else:
-                    old[item["name"]] = merge(old.get(item["name"], {}), item)
-            result[key] = list(old.values())
-        else:
-            result[key] = merge(result.get(key), value)
-    return result
-
-
-def json_patch(target: Object, operations: list[Object]) -> Object:
-    """RFC 6902: add, remove, replace, test."""
-    result = copy.deepcopy(target)
-    for operation in operations:
-        parts = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"].split("/")[1:]]
-        at: Any = result
-        for part in parts[:-1]:
-            at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
-        last, kind = parts[-1], operation["op"]
-        if isinstance(at, list):
-            index = len(at) if last == "-" else int(last)
-            if kind == "add":
-                at.insert(index, operation["value"])
-            elif kind == "remove":
-                at.pop(index)
-            else:
-                at[index] = operation["value"]
-        elif kind == "remove":
-            at.pop(last, None)
-        elif kind == "test":
-            if at.get(last) != operation["value"]:
-                raise Problem(422, "Invalid", "the server rejected our request due to an error in our request")
-        else:
-            at[last] = operation["value"]
-    return result
+def _without_marks(o: Object) -> Object:
+    """What makes a difference: neither the version nor who manages what, and since when."""
+    metadata = {key: value for key, value in o["metadata"].items() if key not in ("resourceVersion", "managedFields")}
+    return o | {"metadata": metadata}
