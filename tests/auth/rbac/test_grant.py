@@ -35,6 +35,13 @@ def test_a_claim_that_is_no_plain_word_takes_permissions_and_not_denials(missing
     assert not allowed(p, ask("list", "secrets"))
 
 
+def test_a_denial_of_which_one_part_cannot_be_filled_in_is_not_narrowed_by_the_other() -> None:
+    narrow = rule("*", "secrets", namespaces=("b",), names=("{{ claims.nobody }}",))
+    p = policy(role((rule("*", "*"),), (narrow,)))
+    assert [allowed(p, ask(resource="secrets", namespace=namespace)) for namespace in ("a", "b")] == [False, False]
+    assert allowed(p, ask())
+
+
 def test_templates_are_filled_with_the_person() -> None:
     p = policy(role((rule("get", names=("{{username}}-*",), namespaces=("{{ claims.team }}",)),)))
     assert allowed(p, ask(name="ann-1", namespace="a"))

@@ -240,6 +240,12 @@ def test_a_verdict_is_remembered_and_the_number_of_them_bounded(monkeypatch: pyt
     assert len(p._verdicts) == 2
 
 
+def test_a_verdict_about_a_resource_is_none_about_a_path_of_the_same_words() -> None:
+    p = policy(role((Rule(("get",), non_resource_urls=("/x",)),)))
+    asked = ask(resource="", namespace="", name="", path="/x")
+    assert [allowed(p, replace(asked, is_resource_request=one)) for one in (True, False, True)] == [False, True, False]
+
+
 def test_a_verdict_on_a_long_question_is_not_kept() -> None:
     p = policy(role((rule("get"),)))
     for length in (495, 496):  # beside `get`, `pods`, `/x` and the namespace

@@ -107,7 +107,7 @@ def targets(draw: st.DrawFn) -> str:
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(policies(), METHODS, targets(), WHOM)
 def test_a_question_about_a_path_is_answered_as_the_request_would_be(
     p: Policy, method: str, target: str, whom: Requested | None
@@ -116,7 +116,7 @@ def test_a_question_about_a_path_is_answered_as_the_request_would_be(
     assert told(p, Question("c1", method.lower(), path=target, requested=whom)) == passes(p, context)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(policies(), METHODS, targets(), WHOM)
 def test_a_question_in_words_is_answered_as_the_request_would_be(
     p: Policy, method: str, target: str, whom: Requested | None
@@ -205,6 +205,26 @@ def test_a_role_that_gives_no_name_to_send_allows_nothing() -> None:
         "your role does not say as whom the cluster shall see you: no group to send: a request must carry at least one;"
         " tell your platform team"
     )
+
+
+@pytest.mark.parametrize(
+    ("as_groups", "requested", "allowed"),
+    [
+        (("kwit:x",), Requested("bob", (), None), True),
+        ((), Requested("bob", (), None), False),
+        ((), Requested("bob", ("qa",), None), True),
+        (("kwit:x",), Requested("eve", (), None), False),
+        (("kwit:x",), Requested("system:bob", (), None), False),
+        (("kwit:x",), Requested("bob", ("system:masters",), None), False),
+    ],
+)
+def test_another_person_needs_the_right_to_be_them_and_a_group(
+    as_groups: tuple[str, ...], requested: Requested, allowed: bool
+) -> None:
+    rules = (rule("get"), rule("impersonate", "users groups", names=("bob", "qa", "system:*")))
+    p = policy(role(rules, as_groups=as_groups))
+    question = asked("get", "pods", requested=requested)
+    assert (told(p, question), passes(p, request("GET", "/api/v1/namespaces/a/pods/x", requested))) == (allowed,) * 2
 
 
 def test_an_empty_policy_allows_nothing() -> None:
