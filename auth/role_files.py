@@ -13,27 +13,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cel
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from auth.placed_yaml import Place, PlacedYaml, YamlError, read_documents
 from auth.rbac import Condition, ConditionError, Options, Policy, PolicyError, Role, RoleBinding, Rule, Subject
 
 MAX_FILE_BYTES = 1 << 20
-"""A thousand roles are a quarter of this; PyYAML needs about a second for it."""
+"""As many as `auth.placed_yaml` reads characters; a thousand roles are a quarter of this."""
 MAX_FILES = 1000
 MAX_CONDITION = 4096
 """Characters of a `when`: a page of text."""
 MAX_SHOWN = 80
 """Characters of an offending value in a message."""
 
-_Place = tuple[str | int, ...]
-_MAP, _SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _EXPECTED = {
     "string_type": "text; put it in quotes if it looks like a number, a date or yes and no",
@@ -53,7 +51,7 @@ def load(directory: Path) -> tuple[list[Role], list[RoleBinding]]:
     mistakes: list[str] = []
     for path in _files(directory):
         try:
-            documents = list(_documents(path.name, _text(path)))
+            documents = _documents(path.name, _text(path))
         except _FileError as error:
             mistakes.append(str(error))
             continue
@@ -174,94 +172,38 @@ def _text(path: Path) -> str:
         raise _FileError(path.name, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from error
 
 
-# -- YAML with places
+# -- documents with their places
 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """One document: its value, and the line (from 1) of each key and item."""
+    """One document, and the name of its file."""
 
     file: str
-    line: int
-    value: object
-    lines: Mapping[_Place, int]
+    yaml: PlacedYaml
 
-    def mistake(self, path: _Place, value: object, expected: str, *, show: bool = True) -> str:
+    @property
+    def line(self) -> int:
+        return self.yaml.line_of(())
+
+    def mistake(self, path: Place, value: object, expected: str, *, show: bool = True) -> str:
         """`file:line: path: value is not accepted; expected …`."""
-        place = path
-        while place and place not in self.lines:
-            place = place[:-1]
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         text = json.dumps(value, default=str)
         shown = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
         said = f"{shown} is not accepted; expected {expected}" if show else f"expected {expected}"
-        return f"{self.file}:{self.lines.get(place, self.line)}: " + (f"{dotted}: {said}" if dotted else said)
+        return f"{self.file}:{self.yaml.line_of(path)}: " + (f"{dotted}: {said}" if dotted else said)
 
 
-@dataclass(slots=True)
-class _Placing:
-    file: str
-    loader: yaml.SafeLoader
-    lines: dict[_Place, int] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
-
-
-def _documents(file: str, text: str) -> Iterator[_Document]:
+def _documents(file: str, text: str) -> list[_Document]:
     """The file's documents; a file of which nothing is left is refused. Raises _FileError."""
     try:
-        loader = yaml.SafeLoader(text)  # it reads ahead: a control character fails here
-    except yaml.YAMLError as error:
-        raise _FileError(file, 1, f"not YAML: {str(error).splitlines()[0]}") from error
-    some = False
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            assert node is not None
-            placing = _Placing(file, loader)
-            value = _value(placing, node, ())
-            if value is not None:  # a `---` with nothing behind it
-                some = True
-                yield _Document(file, node.start_mark.line + 1, value, placing.lines)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise _FileError(file, mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise _FileError(file, 1, f"not YAML: {str(error).splitlines()[0]}") from error
-    except RecursionError as error:
-        raise _FileError(file, 1, "nested too deeply") from error
-    finally:
-        loader.dispose()
-    if not some:
+        found = read_documents(text)
+    except YamlError as error:
+        raise _FileError(file, error.line, error.message) from error
+    if not found:
         raise _FileError(file, 1, "holds no document; remove the file if it shall say nothing")
-
-
-def _value(placing: _Placing, node: yaml.Node, path: _Place) -> object:
-    line = node.start_mark.line + 1
-    placing.lines.setdefault(path, line)
-    if id(node) in placing.seen:
-        raise _FileError(placing.file, line, "anchors and aliases are not accepted; write the value out")
-    placing.seen.add(id(node))
-    if isinstance(node, yaml.MappingNode) and node.tag == _MAP:
-        return {key: _value(placing, child, (*path, key)) for key, child in _pairs(placing, node, path)}
-    if isinstance(node, yaml.SequenceNode) and node.tag == _SEQ:
-        return [_value(placing, child, (*path, index)) for index, child in enumerate(node.value)]
-    if isinstance(node, yaml.ScalarNode):
-        return placing.loader.construct_object(node)
-    raise _FileError(placing.file, line, f"the tag {node.tag} is not accepted")
-
-
-def _pairs(placing: _Placing, node: yaml.MappingNode, path: _Place) -> Iterator[tuple[str, yaml.Node]]:
-    first: dict[str, int] = {}
-    for key_node, child in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise _FileError(placing.file, line, "a key must be plain text")
-        key = str(key_node.value)
-        if key in first:
-            raise _FileError(placing.file, line, f"the key {key!r} stands twice, first in line {first[key]}; keep one")
-        first[key] = line
-        placing.lines[(*path, key)] = line
-        yield key, child
+    return [_Document(file, document) for document in found]
 
 
 # -- the models: what may stand in a document
@@ -356,7 +298,7 @@ class _BindingDocument(_Model):
 
 def _read(document: _Document) -> tuple[Role | RoleBinding | None, list[str]]:
     """A document as a Role or RoleBinding, or what is wrong with it."""
-    value = document.value
+    value = document.yaml.value
     if not isinstance(value, dict):
         return None, [document.mistake((), value, "a Role or RoleBinding: apiVersion, kind, metadata, spec")]
     if empty := list(_empty(value, ())):
@@ -373,7 +315,7 @@ def _read(document: _Document) -> tuple[Role | RoleBinding | None, list[str]]:
     return None, [document.mistake(("kind",), kind, "Role or RoleBinding")]
 
 
-def _empty(value: object, path: _Place) -> Iterator[_Place]:
+def _empty(value: object, path: Place) -> Iterator[Place]:
     """The places of empty values."""
     if value is None:
         yield path

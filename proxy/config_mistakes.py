@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from proxy.placed_yaml import Place, PlacedYaml
+from auth.placed_yaml import Place, PlacedYaml
 
 MAX_VALUE_CHARACTERS = 80
 """Of an offending value, this much is shown: it is recognised by its beginning."""

@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proxy.config_mistakes import MAX_VALUE_CHARACTERS, ConfigError, Mistake, dotted, explain, section_at
-from proxy.placed_yaml import read_yaml
+from auth.placed_yaml import read_yaml
 
 
 class Cat(BaseModel):
