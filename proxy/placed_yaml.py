@@ -1,4 +1,4 @@
-"""`auth.placed_yaml` under the name by which `proxy.config` and `proxy.cluster_kubeconfig` know it, until they do not."""
+"""`auth.placed_yaml` as `proxy.config` and `proxy.cluster_kubeconfig` still call it."""
 
 from auth.placed_yaml import MAX_CHARACTERS, Place, PlacedYaml, YamlError, read_yaml
 
