@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from auth.placed_yaml import Place, PlacedYaml, YamlError, read_documents
-from auth.rbac import Condition, ConditionError, Options, Policy, PolicyError, Role, RoleBinding, Rule, Subject
+from auth.rbac import Condition, ConditionError, Options, Policy, PolicyError, Role, RoleBinding, Rule, Source, Subject
 
 MAX_FILE_BYTES = 1 << 20
 """As many as `auth.placed_yaml` reads characters; a thousand roles are a quarter of this."""
@@ -182,17 +182,23 @@ class _Document:
     file: str
     yaml: PlacedYaml
 
-    @property
-    def line(self) -> int:
-        return self.yaml.line_of(())
+    def source(self, what: str) -> Source:
+        """Where the document and its parts stand."""
+        lines = {_dotted(path): line for path, line in self.yaml.lines.items()}
+        return Source(self.file, self.yaml.line_of(()), what, lines)
 
     def mistake(self, path: Place, value: object, expected: str, *, show: bool = True) -> str:
         """`file:line: path: value is not accepted; expected …`."""
-        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        dotted = _dotted(path)
         text = json.dumps(value, default=str)
         shown = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
         said = f"{shown} is not accepted; expected {expected}" if show else f"expected {expected}"
         return f"{self.file}:{self.yaml.line_of(path)}: " + (f"{dotted}: {said}" if dotted else said)
+
+
+def _dotted(path: Place) -> str:
+    """`spec.allow[0].verbs`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 def _documents(file: str, text: str) -> list[_Document]:
@@ -371,7 +377,7 @@ def _role(document: _RoleDocument, place: _Document) -> Role:
             tuple(options.require_mfa),
             options.max_streams,
         ),
-        f"{place.file}:{place.line}: Role {document.metadata.name}",
+        place.source(f"Role {document.metadata.name}"),
     )
 
 
@@ -381,7 +387,7 @@ def _binding(document: _BindingDocument, place: _Document) -> RoleBinding:
         document.spec.role,
         tuple(Subject(subject.kind, subject.name, subject.connector) for subject in document.spec.subjects),
         document.spec.when,
-        f"{place.file}:{place.line}: RoleBinding {document.metadata.name}",
+        place.source(f"RoleBinding {document.metadata.name}"),
     )
 
 

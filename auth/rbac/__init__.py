@@ -26,6 +26,7 @@ from auth.rbac.role import (
     Role,
     RoleBinding,
     Rule,
+    Source,
     Subject,
 )
 from auth.rbac.verdict import Decision, Verdict
@@ -45,6 +46,7 @@ __all__ = [
     "Role",
     "RoleBinding",
     "Rule",
+    "Source",
     "Subject",
     "Verdict",
     "compile_policy",

@@ -18,6 +18,7 @@ from auth.rbac.role import (
     Role,
     RoleBinding,
     Rule,
+    Source,
 )
 
 MIN_CERTIFICATE_SECONDS = 60
@@ -40,33 +41,36 @@ def compile_policy(
     known: dict[str, Role] = {}
     mistakes: list[str] = []
     for role in roles:
-        where = role.source or f"Role {role.name}"
-        if role.name in known:
-            mistakes.append(f"{where}: metadata.name: a second Role named {role.name!r}")
+        found = [f"metadata.name: a second Role named {role.name!r}"] if role.name in known else []
         known[role.name] = role
-        mistakes += [f"{where}: {text}" for text in _role_mistakes(role, allowed)]
+        found += _role_mistakes(role, allowed)
+        mistakes += _placed(found, role.source, f"Role {role.name}")
     compiled: list[Bound] = []
     names: set[str] = set()
     for binding in bindings:
-        where = binding.source or f"RoleBinding {binding.name}"
-        found = known.get(binding.role)
-        if found is None:
-            mistakes.append(f"{where}: spec.role: there is no Role named {binding.role!r}")
-        mistakes += [f"{where}: {text}" for text in _subject_mistakes(binding, connectors)]
+        found = [f"metadata.name: a second RoleBinding named {binding.name!r}"] if binding.name in names else []
+        names.add(binding.name)
+        bound = known.get(binding.role)
+        if bound is None:
+            found.append(f"spec.role: there is no Role named {binding.role!r}")
+        found += _subject_mistakes(binding, connectors)
         test = None
         if binding.when is not None:
             try:
                 test = _condition(binding.when, condition)
             except ConditionError as error:
-                mistakes.append(f"{where}: spec.when: {error}")
-        if binding.name in names:
-            mistakes.append(f"{where}: metadata.name: a second RoleBinding named {binding.name!r}")
-        names.add(binding.name)
-        if found is not None:
-            compiled.append((binding, found, test))
+                found.append(f"spec.when: {error}")
+        mistakes += _placed(found, binding.source, f"RoleBinding {binding.name}")
+        if bound is not None:
+            compiled.append((binding, bound, test))
     if mistakes:
         raise PolicyError(mistakes)
     return Policy(tuple(compiled), allowed)
+
+
+def _placed(mistakes: Iterable[str], source: Source | None, otherwise: str) -> list[str]:
+    """Each mistake behind the place of the path that it begins with."""
+    return [f"{otherwise if source is None else source.at(text.partition(': ')[0])}: {text}" for text in mistakes]
 
 
 def _condition(text: str, compile_condition: Callable[[str], Condition] | None) -> Condition:

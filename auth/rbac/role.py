@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 KUBERNETES_VERBS = frozenset(("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"))
@@ -21,6 +21,22 @@ class PolicyError(ValueError):
 
 class ConditionError(ValueError):
     """A condition cannot be read, or cannot be evaluated for somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was written. `lines` (from 1) by path, such as `spec.allow[0].verbs`; `line` is its first."""
+
+    file: str
+    line: int
+    what: str
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, path: str) -> str:
+        """`file:line: what`, with the line of `path` or of the nearest thing that contains it."""
+        while path and path not in self.lines:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return f"{self.file}:{self.lines.get(path, self.line)}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class Role:
     allow: tuple[Rule, ...] = ()
     deny: tuple[Rule, ...] = ()
     options: Options = NO_OPTIONS
-    source: str = ""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +101,7 @@ class RoleBinding:
     role: str
     subjects: tuple[Subject, ...]
     when: str | None = None
-    source: str = ""
+    source: Source | None = None
 
 
 class Condition(Protocol):

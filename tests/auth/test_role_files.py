@@ -19,6 +19,7 @@ from auth.rbac import (
     Role,
     RoleBinding,
     Rule,
+    Source,
     Subject,
     compile_policy,
 )
@@ -91,7 +92,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                 ),
                 (Rule(("*",), ("",), ("secrets",), names=("n",), requestable=True),),
                 Options(1800.0, "strict", ("exec",), ("attach",), 5),
-                "r.yaml:3: Role dev",
+                Source("r.yaml", 3, "Role dev"),
             )
         ],
         [
@@ -100,7 +101,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                 "dev",
                 (Subject("Group", "eng", "corp"), Subject("User", "ann")),
                 'claims.kind == "staff"',
-                "r.yaml:17: RoleBinding devs",
+                Source("r.yaml", 17, "RoleBinding devs"),
             )
         ],
     )
@@ -109,7 +110,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
 def test_what_is_left_out_has_the_safe_default(tmp_path: Path) -> None:
     (tmp_path / "r.yml").write_text(ROLE)
     rules = (Rule(("get",), ("",), ("pods",)),)
-    assert load(tmp_path) == ([Role("dev", allow=rules, source="r.yml:1: Role dev")], [])
+    assert load(tmp_path) == ([Role("dev", allow=rules, source=Source("r.yml", 1, "Role dev"))], [])
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("90s", 90.0), ("30m", 1800.0), ("8h", 28800.0), ("1d", 86400.0)])
@@ -167,6 +168,24 @@ def test_all_mistakes_of_all_files_and_documents_are_told_at_once(tmp_path: Path
     (tmp_path / "b.yaml").write_text("[")
     found = mistakes(tmp_path, ROLE + "  x: 1\n  y: 2\n")
     assert [text.split(" ")[0] for text in found] == ["a.yaml:1:", "a.yaml:3:", "b.yaml:1:", "r.yaml:7:", "r.yaml:8:"]
+
+
+def test_what_makes_no_sense_has_the_line_of_its_part(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(FULL.replace("role: dev", "role: none").replace("secrets", "Secrets"))
+    with pytest.raises(PolicyError) as caught:
+        compile_roles(*load(tmp_path))
+    lines = FULL.splitlines()
+    expected = [
+        (
+            next(i for i, line in enumerate(lines, 1) if "secrets" in line),
+            "Role dev: spec.deny[0].resources: 'Secrets'",
+        ),
+        (next(i for i, line in enumerate(lines, 1) if "role: dev" in line), "RoleBinding devs: spec.role: there is no"),
+    ]
+    assert [
+        text.startswith(f"r.yaml:{line}: {what}")
+        for text, (line, what) in zip(caught.value.mistakes, expected, strict=True)
+    ] == [True, True]
 
 
 def test_only_yaml_files_that_are_not_hidden_are_read(tmp_path: Path) -> None:
@@ -255,7 +274,7 @@ def test_a_file_that_keeps_changing_is_not_read(tmp_path: Path) -> None:
     ("text", "mistake"),
     [
         ("", "r.yaml:1: holds no document; remove the file if it shall say nothing"),
-        (ROLE.replace("pods", "pods/*"), "r.yaml:1: Role dev: spec.allow[0].resources: 'pods/*'"),
+        (ROLE.replace("pods", "pods/*"), "r.yaml:6: Role dev: spec.allow[0].resources: 'pods/*'"),
     ],
 )
 def test_a_broken_change_keeps_the_last_good_policy_and_shows_why(tmp_path: Path, text: str, mistake: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth.rbac import Options, PolicyError, Role, RoleBinding, Rule, Subject, compile_policy
+from auth.rbac import Options, PolicyError, Role, RoleBinding, Rule, Source, Subject, compile_policy
 from tests.auth.rbac.asking import ENG, ask, role, rule
 
 
@@ -44,7 +44,9 @@ def mistakes_of(
 def test_a_rule_that_cannot_be_meant_is_a_mistake_with_its_place(wrong: Rule, mistake: str) -> None:
     for kind in ("allow", "deny"):
         rules = (rule("get"), wrong)
-        one = role(rules if kind == "allow" else (), rules if kind == "deny" else (), source="dev.yaml:3: Role dev")
+        one = role(
+            rules if kind == "allow" else (), rules if kind == "deny" else (), source=Source("dev.yaml", 3, "Role dev")
+        )
         found = mistakes_of(one)
         assert [text for text in found if f"spec.{kind}[1].{mistake}" in text]
         assert all(text.startswith(f"dev.yaml:3: Role dev: spec.{kind}[1].") for text in found)
@@ -83,7 +85,7 @@ def test_a_name_of_the_system_that_is_listed_is_accepted() -> None:
 
 def test_every_mistake_is_told_at_once() -> None:
     found = mistakes_of(
-        role(source="a.yaml:1"),
+        role(source=Source("a.yaml", 1, "Role dev")),
         role(),
         bindings=(
             RoleBinding(
