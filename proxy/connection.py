@@ -12,15 +12,12 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
+from proxy.config import KubeLimits
 from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
 from proxy.relay import Relay
 
-HEAD_SECONDS = 15.0
-"""From the first byte of a head, or from the handshake, to its end. A client that needs more is an attack."""
-IDLE_SECONDS = 180.0
-"""Between requests. client-go keeps idle connections 90 s and must be the one who closes them."""
 BODY_SECONDS = 60.0
 """Without a byte of a body that was announced."""
 MAX_EARLY_BYTES = 64 * 1024
@@ -32,6 +29,7 @@ class ConnectionOwner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     draining: bool
+    limits: KubeLimits
     outbox: Outbox
 
     def opened(self, connection: KubeConnection) -> None: ...
@@ -87,7 +85,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         self.source = str(peer[0]) if peer else ""
         tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         self.certificate = (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
-        self.deadline = self._owner.loop.time() + HEAD_SECONDS
+        self.deadline = self._owner.loop.time() + self._owner.limits.head_timeout
         self._owner.opened(self)
 
     def get_buffer(self, _size: int) -> memoryview:
@@ -136,7 +134,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         if not end:
             if len(self._buffer) > MAX_HEAD_BYTES:
                 self._refuse("the head is over the limit")
-            elif self._buffer and self.deadline > (limit := self._owner.loop.time() + HEAD_SECONDS):
+            elif self._buffer and self.deadline > (limit := self._owner.loop.time() + self._owner.limits.head_timeout):
                 self.deadline = limit
             return
         if end > MAX_HEAD_BYTES:
@@ -247,7 +245,7 @@ class KubeConnection(asyncio.BufferedProtocol):
             return
         self.head = None
         self._body = None
-        self.deadline = self._owner.loop.time() + IDLE_SECONDS
+        self.deadline = self._owner.loop.time() + self._owner.limits.idle_timeout
         self.resume_reading()
         if self._buffer:
             self._next_head()

@@ -52,7 +52,7 @@ class KubeServer:
             names_of(kube.url, kube.address),
             now=clock(),
         )
-        self._pool = UpstreamPool(loop)
+        self._pool = UpstreamPool(loop, connect_seconds=kube.limits.connect_timeout)
         self._context: ssl.SSLContext = kube_ssl_context(
             str(self.serving.chain), str(self.serving.key), keys.people.pem
         )
@@ -61,6 +61,7 @@ class KubeServer:
             self._journey(keys, in_force),
             loop=loop,
             installation=config.installation,
+            limits=kube.limits,
             refused=writer.refused,
             metrics=self.metrics,
             clock=clock,
@@ -103,7 +104,7 @@ class KubeServer:
 
     async def stop(self) -> None:
         """Let what runs end within `kube.limits.drain_timeout`, then cut it."""
-        await self._listener.stop(float(self._config.kube.limits.drain_timeout))
+        await self._listener.stop()
         self._pool.close()
 
     def cut(self) -> None:

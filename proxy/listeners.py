@@ -9,29 +9,25 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from auth.client_cert import read_credential
 from auth.errors import AuthError, Reason
 from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.config import KubeLimits
 from proxy.connection import KubeConnection
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
 from proxy.outbox import Outbox
 from proxy.status import Refusal, response
 
-HANDSHAKE_SECONDS = 10.0
-"""A TLS handshake is two round trips; a satellite link does it in two seconds."""
 MAX_HANDSHAKES = 512
 """Under way at once: 512 of about 1.5 ms CPU are 0.8 s of work; more wait in the kernel's backlog."""
-MAX_CONNECTIONS = 20_000
-"""Open at once in one worker: 35 KiB each, 700 MiB."""
 BACKLOG = 1024
 SWEEP_SECONDS = 1.0
 """How often deadlines of connections are looked at: a deadline is kept to a second."""
-DRAIN_SECONDS = 30.0
-"""From SIGTERM until what still runs (watches, log streams) is cut."""
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME (OpenSSL x509_vfy.h): dates are checked at every request, where a sentence can be said."""
@@ -71,6 +67,7 @@ class KubeListener:
         *,
         loop: asyncio.AbstractEventLoop,
         installation: str,
+        limits: KubeLimits,
         refused: Recorded,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -78,6 +75,7 @@ class KubeListener:
     ) -> None:
         self.loop = loop
         self.draining = False
+        self.limits = limits
         self.outbox = Outbox(loop)
         self._context = context
         self._journey = journey
@@ -87,6 +85,7 @@ class KubeListener:
         self._clock = clock
         self._random = random
         self._connections: set[KubeConnection] = set()
+        self._sources: Counter[str] = Counter()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_HANDSHAKES)
         self._accepting: asyncio.Task[None] | None = None
@@ -101,8 +100,8 @@ class KubeListener:
         self._accepting = self.loop.create_task(self._accept(listening))
         self._sweep()
 
-    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Accept no more, let running requests end, cut what is left after `drain_seconds`."""
+    async def stop(self) -> None:
+        """Accept no more, let running requests end, cut what is left after `limits.drain_timeout`."""
         self.draining = True
         if self._accepting is not None:
             self._accepting.cancel()
@@ -113,7 +112,7 @@ class KubeListener:
         if self._connections:
             self._emptied = asyncio.Event()
             try:
-                async with asyncio.timeout(drain_seconds):
+                async with asyncio.timeout(self.limits.drain_timeout):
                     await self._emptied.wait()
             except TimeoutError:
                 for connection in list(self._connections):
@@ -153,20 +152,32 @@ class KubeListener:
 
     async def _handshake(self, accepted: socket.socket) -> None:
         source = _source(accepted)
-        if len(self._connections) >= MAX_CONNECTIONS:
+        over = self._over(source)
+        if over:
             accepted.close()
-            self._refused("too_many_connections", source, "")
+            self._refused(over, source, "")
             return
+        self._sources[source] += 1
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self.loop.connect_accepted_socket(
-                lambda: KubeConnection(self), accepted, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                lambda: KubeConnection(self),
+                accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=self.limits.handshake_timeout,
             )
         except (OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
+            self._left(source)
             reason = _handshake_reason(error)
             self._metrics.handshake_failures[reason] += 1
             self._refused(reason, source, "")
+
+    def _over(self, source: str) -> str:
+        """Which limit one more connection from there would break, handshakes under way included."""
+        if len(self._connections) >= self.limits.connections:
+            return "too_many_connections"
+        return "too_many_from_source" if self._sources[source] >= self.limits.connections_per_source else ""
 
     def _sweep(self) -> None:
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -191,9 +202,15 @@ class KubeListener:
 
     def closed(self, connection: KubeConnection) -> None:
         self._connections.discard(connection)
+        self._left(connection.source)
         self._metrics.connections = len(self._connections)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
+
+    def _left(self, source: str) -> None:
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
 
     def malformed(self, connection: KubeConnection, reason: str) -> bytes:
         """Counted and recorded; the answer is constant but for our own sentence."""

@@ -28,8 +28,6 @@ from proxy.received import buffer, received
 
 IDLE_SECONDS = 60.0
 """The API server closes idle connections at 90 s; we close first."""
-CONNECT_SECONDS = 10.0
-"""TCP and TLS together; client-go gives up after 30 s, kubectl's user long before."""
 MAX_IDLE_PER_IDENTITY = 256
 """A client keeps one request under way on each of its connections, and each needs one here; fewer would dial again for
 the rest. They close after a minute."""
@@ -245,8 +243,10 @@ PoolKey = tuple[str, int, tuple[str, str]]
 class UpstreamPool:
     """Idle connections by cluster and identity. Open ones are bounded by the client connections that use them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, connect_seconds: float) -> None:
+        """`connect_seconds`: for TCP and TLS together."""
         self._loop = loop
+        self._connect_seconds = connect_seconds
         self._outbox = Outbox(loop)
         self._idle: dict[PoolKey, deque[UpstreamConnection]] = {}
 
@@ -261,7 +261,7 @@ class UpstreamPool:
 
     async def connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
         """A new connection. Raises OSError, ssl.SSLError or TimeoutError, which say why not."""
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(self._connect_seconds):
             _, protocol = await self._loop.create_connection(
                 lambda: UpstreamConnection(key, self._outbox),
                 endpoint.host,

@@ -96,6 +96,28 @@ async def test_a_watch_that_the_client_ends_is_aborted_with_its_bytes(
     assert last["event"]["responseStatus"]["code"] == 200
 
 
+async def test_nothing_is_recorded_of_a_request_after_its_outcome(
+    running: Running, upstream: Upstream, ada: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.journey.STARTED_SECONDS", 0.05)
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{}")
+        with suppress(OSError, asyncio.CancelledError):
+            await upstream.over.wait()
+        return response
+
+    upstream.answer = watch
+    url = running.config.kube.url + PODS + "?watch=1"
+    async with aiohttp.ClientSession() as client, client.get(url, ssl=ada) as answer:
+        await answer.content.readexactly(2)
+    await settled(running, 1)
+    await asyncio.sleep(0.2)  # four times as long as a timer that was left behind would take
+    assert [record["outcome"] for record in running.records("kube.request")] == ["aborted"]
+
+
 async def test_an_api_server_that_breaks_off_is_failed_and_looks_torn(
     running: Running, upstream: Upstream, ada: ssl.SSLContext
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import ssl
 
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from tests.promises.conftest import Upstream
 
@@ -57,3 +60,28 @@ async def test_the_clusters_own_path_is_all_that_is_taken_off(prefix: str, upstr
     await ask("GET", f"{prefix}{PODS}?labelSelector=app%3Dshop&limit=500")
     (seen,) = upstream.seen
     assert seen.target == f"{PODS}?labelSelector=app%3Dshop&limit=500"
+
+
+async def test_an_answer_that_ends_with_its_connection_ends_the_clients_too(running, ada, kwit_yaml, tmp_path) -> None:
+    """Without length or chunks (RFC 9112, section 6.3, rule 8): the client must not wait for more."""
+    del kwit_yaml
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nlog line"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "upstream" / "api.crt", tmp_path / "upstream" / "api.key")
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    running.app.in_force.clusters.get("staging").port = server.sockets[0].getsockname()[1]
+    url = URL(running.config.kube.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port, ssl=ada)
+    writer.write(f"GET {PODS} HTTP/1.1\r\nHost: {url.authority}\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    server.close()
+    assert (b"connection: close" in head.lower(), body) == (True, b"log line")

@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from auth.ca import issue
 from auth.identity import LoginID
 from auth.keystore import load_or_create_ca, serving_certificate
+from proxy.config import KubeLimits
 from proxy.listeners import KubeListener, kube_ssl_context, listen
 from proxy.metrics import Metrics
 
 NOW = 1_800_000_000.0
 LOGIN = LoginID("a" * 26)
+LIMITS = KubeLimits(drain_timeout="1s")
 
 
 def client_context(tmp_path, ca, server_ca):
@@ -37,7 +39,7 @@ def client_context(tmp_path, ca, server_ca):
     return context
 
 
-async def exchange(tmp_path, request):
+async def exchange(tmp_path, request, limits=LIMITS):
     ca = load_or_create_ca(tmp_path, "client", "client CA", NOW)
     server_ca = load_or_create_ca(tmp_path, "server", "server CA", NOW)
     chain, key = serving_certificate(tmp_path, "kube", server_ca, ["127.0.0.1"], now=NOW)
@@ -51,9 +53,16 @@ async def exchange(tmp_path, request):
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     listener = KubeListener(
-        kube_ssl_context(str(chain), str(key), ca.pem), journey, loop=asyncio.get_running_loop(), installation="demo",
-        refused=lambda *what: refused.append(what[0]), metrics=Metrics(), clock=lambda: NOW, random=os.urandom,
-    )  # fmt: skip
+        kube_ssl_context(str(chain), str(key), ca.pem),
+        journey,
+        loop=asyncio.get_running_loop(),
+        installation="demo",
+        limits=limits,
+        refused=lambda *what: refused.append(what[0]),
+        metrics=Metrics(),
+        clock=lambda: NOW,
+        random=os.urandom,
+    )
     listener.start(listening)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_context(tmp_path, ca, server_ca))
@@ -62,7 +71,7 @@ async def exchange(tmp_path, request):
         writer.close()
         return answer, heads, refused
     finally:
-        await listener.stop(drain_seconds=0.1)
+        await listener.stop()
 
 
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -77,3 +86,58 @@ def test_a_malformed_request_is_told_once_recorded_once_and_the_connection_ends(
     with asyncio.Runner(loop_factory=factory) as runner:
         answer, heads, refused = runner.run(exchange(tmp_path, b"GET /api HTTP/1.0\r\nHost: a\r\n\r\n"))
     assert (answer.startswith(b"HTTP/1.1 400 "), heads, refused) == (True, [], ["malformed"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (KubeLimits(drain_timeout="1s", connections=1), "too_many_connections"),
+        (KubeLimits(drain_timeout="1s", connections_per_source=1), "too_many_from_source"),
+    ],
+)
+async def test_a_connection_over_a_limit_is_closed_and_recorded_and_there_is_room_after_it(tmp_path, limits, reason):
+    ca = load_or_create_ca(tmp_path, "client", "client CA", NOW)
+    server_ca = load_or_create_ca(tmp_path, "server", "server CA", NOW)
+    chain, key = serving_certificate(tmp_path, "kube", server_ca, ["127.0.0.1"], now=NOW)
+    refused, context = [], client_context(tmp_path, ca, server_ca)
+
+    async def journey(connection, _head):
+        connection.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        connection.next_request(keep_alive=True)
+
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    listener = KubeListener(
+        kube_ssl_context(str(chain), str(key), ca.pem),
+        journey,
+        loop=asyncio.get_running_loop(),
+        installation="demo",
+        limits=limits,
+        refused=lambda *what: refused.append(what),
+        metrics=Metrics(),
+        clock=lambda: NOW,
+        random=os.urandom,
+    )
+    listener.start(listening)
+
+    async def ask():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(b"GET /api HTTP/1.1\r\nHost: a\r\n\r\n")
+        return await reader.readuntil(b"\r\n\r\n"), writer
+
+    try:
+        answer, first = await ask()
+        assert answer.startswith(b"HTTP/1.1 204 ")
+        with pytest.raises((OSError, asyncio.IncompleteReadError)):
+            await ask()
+        assert refused == [(reason, "127.0.0.1", "")]
+        first.close()
+        await first.wait_closed()
+        async with asyncio.timeout(10):
+            while listener._connections:
+                await asyncio.sleep(0.01)
+        answer, again = await ask()
+        again.close()
+        assert answer.startswith(b"HTTP/1.1 204 ")
+    finally:
+        await listener.stop()

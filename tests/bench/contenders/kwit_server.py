@@ -31,6 +31,7 @@ from auth.role_files import RoleFiles
 from auth.state.live import REFRESH_SECONDS, LiveState
 from auth.state.sqlite import SqliteStore
 from proxy.audit_id import RANDOM_BYTES, RandomBlock, uuid7
+from proxy.config import KubeLimits
 from proxy.filters.audit import AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
 from proxy.filters.origin import OriginFilter
@@ -162,7 +163,12 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
     (folder / "ca.pem").write_text(servers.pem)
     chain, key = serving_certificate(folder / "ca", "kube", servers, ["localhost", "127.0.0.1"], now=time.time())
     await sign_in(store, people, folder)
-    live, policy, pool, metrics = LiveState(), roles(folder / "roles"), UpstreamPool(loop), Metrics()
+    live, policy, pool, metrics = (
+        LiveState(),
+        roles(folder / "roles"),
+        UpstreamPool(loop, connect_seconds=10.0),
+        Metrics(),
+    )
     await live.refresh(store, time.time())
     random = RandomBlock(os.urandom)
     journey = Journey(
@@ -185,6 +191,7 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
         journey,
         loop=loop,
         installation=INSTALLATION,
+        limits=KubeLimits(drain_timeout="1s"),
         refused=report,
         metrics=metrics,
         clock=time.time,
@@ -194,7 +201,7 @@ async def serve(folder: Path, port: int, upstream: Upstream) -> None:
     each_second = loop.create_task(keep_current(live, store, policy, pool, loop.time))
     await stopped.wait()
     each_second.cancel()
-    await listener.stop(1.0)
+    await listener.stop()
     pool.close()
     await log.close()
     await store.close()

@@ -37,7 +37,6 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.mark.kubectl
-@pytest.mark.xfail(reason="the sandbox's API does not read protobuf yet", strict=False)
 def test_it_checks_itself_with_kubectl_and_leaves_nothing(home: Path) -> None:
     if shutil.which("kubectl") is None:
         pytest.skip("there is no kubectl on PATH")
