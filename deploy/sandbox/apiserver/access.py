@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploy.sandbox.apiserver.caller import ACCOUNT, Caller
+from deploy.sandbox.apiserver.caller import ACCOUNT, AUTHENTICATED, Caller
 from deploy.sandbox.apiserver.kinds import Object
 from deploy.sandbox.apiserver.problem import Cause, Problem
 from proxy.request_info import RequestInfo
@@ -53,7 +53,7 @@ def allowed(caller: Caller, asked: Attributes, access: Access) -> bool:
         root = "/" + asked.path.split("/")[1]
         return (root in _FOR_ALL and asked.verb in _READS) or caller.is_master or access(caller, asked)
     if asked.resource in _REVIEWS and asked.verb == "create":
-        return True
+        return AUTHENTICATED in caller.groups
     if caller.user == ACCOUNT:
         return asked.verb == "impersonate" and asked.resource.partition("/")[0] in _IMPERSONATED
     return caller.is_master or (asked.verb != "impersonate" and access(caller, asked))
@@ -103,7 +103,7 @@ def _asked(spec: Object) -> Attributes:
         detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         cause = Cause.invalid("spec.resourceAttributes", "null", detail)
         causes = [{"reason": cause.reason, "message": cause.message, "field": cause.field}]
-        message = f'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: {cause.field}: {cause.message}'
+        message = f'.authorization.k8s.io "" is invalid: {cause.field}: {cause.message}'
         raise Problem(422, "Invalid", message, {"group": "authorization.k8s.io", "causes": causes})
     if path is not None:
         return Attributes(path.get("verb", ""), path=path.get("path", "") or "/")

@@ -15,6 +15,7 @@ import yaml
 from deploy.sandbox.apiserver import protobuf
 from deploy.sandbox.apiserver.defaults import fill
 from deploy.sandbox.apiserver.kinds import Kind, Object
+from deploy.sandbox.apiserver.patching import decoding
 from deploy.sandbox.apiserver.problem import Problem, bad_request, invalid
 from deploy.sandbox.apiserver.shape import Mismatch, Shaped, shape
 from deploy.sandbox.apiserver.validation import mistakes
@@ -43,7 +44,7 @@ def read(kind: str, media_type: str, body: bytes) -> Object:
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         shown = body[:200].decode(errors="replace") or "<empty>"
         message = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-        raise bad_request(f"{message}json parse error: {error} ({shown})") from error
+        raise bad_request(f"{message}json parse error: {decoding(error)} ({shown})") from error
     if not isinstance(value, dict):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind}): it is no object")
     return value
@@ -57,8 +58,8 @@ def _decoded(kind: str, media_type: str, body: bytes) -> Any:
     return json.loads(body)
 
 
-def shaped(kind: Kind, value: Object, field_validation: str = "Ignore") -> Admitted:
-    """Its fields as the type has them. Raises Problem 400."""
+def shaped(kind: Kind, value: Object, field_validation: str = "Ignore", *, is_patched: bool = False) -> Admitted:
+    """Its fields as the type has them. Raises Problem 400; 422 for what a patch made of a sound object."""
     about = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
     given = value.get("kind") or kind.kind, value.get("apiVersion") or kind.api_version
     if given != (kind.kind, kind.api_version):
@@ -67,11 +68,21 @@ def shaped(kind: Kind, value: Object, field_validation: str = "Ignore") -> Admit
     try:
         found: Shaped = shape(kind.kind, value)
     except Mismatch as error:
+        if is_patched:
+            raise _misshapen(value, str(error)) from error
         raise bad_request(f"{about}: {error}") from error
     unknown = [f'unknown field "{path}"' for path in found.unknown]
     if unknown and field_validation == "Strict":
-        raise bad_request(f"{about}: strict decoding error: {', '.join(unknown)}")
+        strict = f"strict decoding error: {', '.join(unknown)}"
+        raise _misshapen(value, strict) if is_patched else bad_request(f"{about}: {strict}")
     return Admitted(found.object, tuple(unknown) if field_validation == "Warn" else ())
+
+
+def _misshapen(value: Object, why: str) -> Problem:
+    shown = json.dumps(json.dumps(value, separators=(",", ":")))
+    said = f"Invalid value: {shown}: {why}"
+    causes = [{"reason": "FieldValueInvalid", "message": said, "field": "patch"}]
+    return Problem(422, "Invalid", f' "" is invalid: patch: {said}', {"causes": causes})
 
 
 def admitted(kind: Kind, o: Object, old: Object | None = None) -> Object:

@@ -17,6 +17,7 @@ ACCOUNT = "system:serviceaccount:kwit:proxy"
 """The user that the token stands for."""
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
 _EXTRA = "impersonate-extra-"
 Headers = Iterable[tuple[str, str]]
 
@@ -74,7 +75,9 @@ def impersonated(headers: Headers) -> Caller | None:
         return None
     if not groups:
         groups = [group for group in _service_account_groups(user) if group != AUTHENTICATED]
-    if AUTHENTICATED not in groups and user != "system:anonymous":
+    if user == "system:anonymous" and UNAUTHENTICATED not in groups:
+        groups.append(UNAUTHENTICATED)
+    if AUTHENTICATED not in groups and UNAUTHENTICATED not in groups:
         groups.append(AUTHENTICATED)
     return Caller(user, tuple(groups), uid, tuple(extra))
 

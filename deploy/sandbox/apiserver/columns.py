@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.sandbox.apiserver.kinds import (
     CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
     DEPLOYMENT,
     EVENT,
     NAMESPACE,
@@ -64,6 +65,8 @@ def table(
             row["object"] = header | {"metadata": o["metadata"]}
         elif include == "Object":
             row["object"] = o
+        else:
+            row["object"] = None
         rows.append(row)
     return {
         "kind": "Table",
@@ -243,6 +246,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Readiness Gates", _gates, wide=True),
     ),
     CONFIG_MAP.kind: (_NAME, Column("Data", _data), _AGE),
+    CUSTOM_RESOURCE_DEFINITION.kind: (_NAME, Column("Created At", _field("metadata", "creationTimestamp"))),
     SECRET.kind: (_NAME, Column("Type", _field("type", default="")), Column("Data", _data), _AGE),
     SERVICE.kind: (
         _NAME,

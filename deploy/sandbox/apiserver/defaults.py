@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 from deploy.sandbox.apiserver.kinds import (
     DEPLOYMENT,
+    EVENT,
     NAMESPACE,
     POD,
     REPLICA_SET,
@@ -142,7 +144,17 @@ def _service(o: Object) -> None:
 
 
 def _secret(o: Object) -> None:
+    plain = o.pop("stringData", {})
+    if plain:
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
+        o["data"] = o.get("data", {}) | encoded
     o.setdefault("type", "Opaque")
+
+
+def _event(o: Object) -> None:
+    """Fields of the newer events API, which the older one always shows."""
+    for key, empty in (("eventTime", None), ("reportingComponent", ""), ("reportingInstance", "")):
+        o.setdefault(key, empty)
 
 
 _FILLERS: dict[str, Callable[[Object], None]] = {
@@ -152,4 +164,5 @@ _FILLERS: dict[str, Callable[[Object], None]] = {
     REPLICA_SET.kind: _replica_set,
     SERVICE.kind: _service,
     SECRET.kind: _secret,
+    EVENT.kind: _event,
 }

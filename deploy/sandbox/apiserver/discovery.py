@@ -8,7 +8,7 @@ VERSION: Object = {
     "major": "1", "minor": "36", "gitVersion": "v1.36.0-sandbox", "gitCommit": "", "gitTreeState": "clean",
     "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "", "platform": "linux/amd64",
 }  # fmt: skip
-GROUPS = ("apps", "authentication.k8s.io", "authorization.k8s.io")
+GROUPS = ("apiextensions.k8s.io", "apps", "authentication.k8s.io", "authorization.k8s.io")
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
 
 

@@ -103,8 +103,21 @@ REPLICA_SET = Kind(
     (_SCALE, _status("ReplicaSet")), ("status.replicas",), counts_generations=True,
 )  # fmt: skip
 
+CUSTOM_RESOURCE_DEFINITION = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "customresourcedefinition",
+    False, ("crd", "crds"), verbs=("get", "list", "watch"),
+)  # fmt: skip
+"""There never is one, but kubectl asks before it creates a List."""
+
+CUSTOM_RESOURCE_DEFINITION = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "customresourcedefinition",
+    False, ("crd", "crds"), verbs=("get", "list", "watch"),
+)  # fmt: skip
+"""There never is one, but kubectl asks before it creates a List."""
+
 KINDS = (
     CONFIG_MAP, EVENT, NAMESPACE, NODE, POD, SECRET, SERVICE_ACCOUNT, SERVICE, DEPLOYMENT, REPLICA_SET,
+    CUSTOM_RESOURCE_DEFINITION,
 )  # fmt: skip
 """In the order of discovery."""
 

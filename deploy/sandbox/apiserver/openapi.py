@@ -78,7 +78,8 @@ def document(place: str) -> Object | None:
 def _document(group: str) -> Object:
     paths: Object = {}
     wanted: list[str] = []
-    for kind in kinds_of(group):
+    described = [kind for kind in kinds_of(group) if kind.kind in messages()]
+    for kind in described:
         wanted.append(kind.kind)
         root = f"/apis/{group}/v1" if group else "/api/v1"
         whole = f"{root}/namespaces/{{namespace}}/{kind.resource}" if kind.namespaced else f"{root}/{kind.resource}"
@@ -90,7 +91,7 @@ def _document(group: str) -> Object:
         name = wanted.pop()
         if _PREFIX + name not in schemas:
             schemas[_PREFIX + name] = _schema(name, wanted)
-    for kind in kinds_of(group):
+    for kind in described:
         _top(schemas[_PREFIX + kind.kind], kind)
     info = {"title": "kubewitness sandbox", "version": VERSION["gitVersion"]}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

@@ -32,7 +32,9 @@ def read_token(text: str) -> Token:
     try:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError, TypeError) as error:
-        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
+        raise bad_request(
+            "invalid continue token: continue key is not valid: illegal base64 data at input byte 0"
+        ) from error
     if not (type(version) is int and isinstance(namespace, str) and isinstance(name, str)):
         raise bad_request("invalid continue token: continue key is not valid: wrong types")
     return Token(version, (namespace, name))

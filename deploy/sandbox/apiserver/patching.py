@@ -27,12 +27,19 @@ def read_patch(media_type: str, body: bytes) -> Any:
     try:
         patch = yaml.safe_load(body) if media_type == APPLY else json.loads(body)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise bad_request(f"error decoding patch: {error}") from error
+        raise bad_request(f"error decoding patch: {decoding(error)}") from error
     wanted, into = (list, "[]handlers.jsonPatchOp") if media_type == JSON else (dict, "map[string]interface {}")
     if not isinstance(patch, wanted):
         what = "array" if isinstance(patch, list) else "object" if isinstance(patch, dict) else "value"
         raise bad_request(f"error decoding patch: json: cannot unmarshal {what} into Go value of type {into}")
     return patch
+
+
+def decoding(error: Exception) -> str:
+    """What is wrong with JSON, in Go's words where it merely ends too early."""
+    if isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc.rstrip()):
+        return "unexpected end of JSON input"
+    return str(error)
 
 
 def patched(kind: str, media_type: str, old: Object, patch: Any) -> Object:
@@ -47,7 +54,7 @@ def patched(kind: str, media_type: str, old: Object, patch: Any) -> Object:
     except Inapplicable as error:
         raise Problem(422, "Invalid", _ERRONEOUS, {}) from error
     except NoMergeKey as error:
-        raise Problem(500, "InternalError", str(error)) from error
+        raise Problem(500, "", str(error)) from error
     except (WrongType, TypeError, AttributeError) as error:
         raise Problem(422, "Invalid", _ERRONEOUS, {}) from error
     if not isinstance(result, dict) or not isinstance(result.get("metadata"), dict):

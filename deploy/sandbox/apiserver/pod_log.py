@@ -34,6 +34,7 @@ class LogOptions:
 
 def read_options(pod: Object, asked: Asked) -> LogOptions:
     """Raises Problem 400, worded as the API server words it."""
+    tail, limit = asked.number("tailLines"), asked.number("limitBytes")
     name, containers = pod["metadata"]["name"], [one["name"] for one in pod["spec"]["containers"]]
     container = asked.target.first("container") or ""
     if not container and len(containers) > 1:
@@ -49,9 +50,9 @@ def read_options(pod: Object, asked: Asked) -> LogOptions:
     since = asked.target.first("sinceTime")
     return LogOptions(
         container,
-        asked.number("tailLines") if asked.target.first("tailLines") else None,
+        tail if asked.target.first("tailLines") else None,
         seconds(since) if since else None,
-        asked.number("limitBytes") or None,
+        limit or None,
         asked.flag("timestamps"),
         asked.flag("follow"),
     )

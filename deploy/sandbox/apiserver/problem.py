@@ -17,7 +17,7 @@ class Problem(Exception):  # noqa: N818 - a Kubernetes Status, not an error of o
         super().__init__(message)
         self.code = code
         self.status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        self.status |= {"message": message, "reason": reason}
+        self.status |= {"message": message, **({"reason": reason} if reason else {})}
         if details is not None:
             self.status["details"] = details
         self.status["code"] = code
@@ -72,6 +72,13 @@ def conflict(kind: Kind, name: str, why: str = "") -> Problem:
     why = why or "the object has been modified; please apply your changes to the latest version and try again"
     message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
     return Problem(409, "Conflict", message, details(kind, name))
+
+
+def deleted_conflict(kind: Kind, name: str, why: str) -> Problem:
+    """A deletion's precondition that does not hold: worded with the kind's name, unlike all others."""
+    what = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    message = f'Operation cannot be fulfilled on {what} "{name}": {why}'
+    return Problem(409, "Conflict", message, details(kind, name) | {"kind": kind.kind})
 
 
 def invalid(kind: Kind, name: str, causes: list[Cause]) -> Problem:

@@ -5,13 +5,14 @@ Watches and logs are in `watching` and `pod_log`; what is said of access is in `
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.sandbox.apiserver import managed_fields
 from deploy.sandbox.apiserver.admission import Admitted, admitted, read, shaped
 from deploy.sandbox.apiserver.controllers import Controllers
-from deploy.sandbox.apiserver.kinds import NAMESPACE, POD, SERVICE, Kind, Object
+from deploy.sandbox.apiserver.kinds import NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind, Object
 from deploy.sandbox.apiserver.managed_fields import Manager
 from deploy.sandbox.apiserver.objects import Objects
 from deploy.sandbox.apiserver.paging import chunk, read_token
@@ -20,7 +21,7 @@ from deploy.sandbox.apiserver.problem import (
     Cause,
     Problem,
     bad_request,
-    conflict,
+    deleted_conflict,
     forbidden,
     no_such_resource,
     not_allowed,
@@ -88,7 +89,9 @@ class Resources:
                 raise not_allowed()
             result = self._subresource(kind, asked)
         else:
-            if info.verb not in kind.verbs or (info.verb == "create" and kind.namespaced and not info.namespace):
+            homeless = info.verb == "create" and kind.namespaced and not info.namespace
+            nameless = info.verb in ("update", "patch") and not info.name
+            if info.verb not in kind.verbs or homeless or nameless:
                 raise not_allowed()
             result = self._whole(kind, asked)
         if self._controllers is not None:
@@ -212,7 +215,7 @@ class Resources:
             return self._apply(kind, asked, patch)
         old = self._get(kind, asked)
         validation = _one_of(asked, "fieldValidation", ("", "Ignore", "Strict", "Warn"))
-        given = shaped(kind, patched(kind.kind, asked.media_type, old, patch), validation)
+        given = shaped(kind, patched(kind.kind, asked.media_type, old, patch), validation, is_patched=True)
         self._place(kind, asked, given.object)
         return Answer(self._replace(kind, asked, old, given.object), warnings=given.warnings)
 
@@ -225,6 +228,9 @@ class Resources:
         if given.object["metadata"].pop("managedFields", None):
             raise bad_request("metadata.managedFields must be nil")
         manager, now = asked.manager(kind, "Apply"), self.objects.now()
+        if (patch.get("apiVersion"), patch.get("kind")) != (kind.api_version, kind.kind):
+            group, _, version = str(patch.get("apiVersion", "")).rpartition("/")
+            raise bad_request(f"invalid object type: {group}/{version}, Kind={patch.get('kind', '')}")
         wanted = _said(given.object, patch)
         old = self.objects.find(kind, asked.info.namespace if kind.namespaced else "", asked.info.name)
         if old is None:
@@ -247,7 +253,11 @@ class Resources:
             raise forbidden(kind, name, "this namespace may not be deleted")
         self._precondition(kind, old, options.get("preconditions", {}))
         o, gone = self._remove(kind, old, asked, options)
-        if kind is POD or not gone:
+        if kind is POD:
+            ended = {"deletionTimestamp": self.objects.now(), "deletionGracePeriodSeconds": 0}
+            ended["generation"] = o["metadata"]["generation"] + 1
+            o = o | {"metadata": o["metadata"] | ended}
+        if kind in (POD, SERVICE, SERVICE_ACCOUNT) or not gone:
             return Answer(o)
         group = {"group": kind.group} if kind.group else {}
         about = {"name": name, **group, "kind": kind.resource, "uid": o["metadata"]["uid"]}
@@ -271,7 +281,13 @@ class Resources:
             self.objects.replace(kind, o | {"metadata": o["metadata"] | {"ownerReferences": owners}})
 
     def _options(self, asked: Asked) -> Object:
-        return read("DeleteOptions", asked.media_type, asked.body) if asked.body else {}
+        options = read("DeleteOptions", asked.media_type, asked.body) if asked.body else {}
+        policy = options.get("propagationPolicy") or asked.target.first("propagationPolicy")
+        if policy not in (None, "", "Foreground", "Background", "Orphan"):
+            shown = '"Foreground", "Background", "Orphan", "nil"'
+            said = f'Unsupported value: "{policy}": supported values: {shown}'
+            raise _invalid_option("DeleteOptions", Cause("FieldValueNotSupported", said, "propagationPolicy"))
+        return options
 
     @staticmethod
     def _precondition(kind: Kind, old: Object, wanted: Any) -> None:
@@ -283,7 +299,7 @@ class Resources:
                     f"the {what} in the precondition ({said}) does not match the {what} in record ({has[key]}). "
                     "The object might have been deleted and then recreated"
                 )
-                raise conflict(kind, has["name"], why)
+                raise deleted_conflict(kind, has["name"], why)
 
     def _delete_all(self, kind: Kind, asked: Asked) -> Answer:
         selector, options = self.selected(kind, asked), self._options(asked)
@@ -344,7 +360,8 @@ def _said(shaped_object: Object, patch: Object) -> Object:
 def _dry(asked: Asked) -> bool:
     values = asked.target.all("dryRun")
     if any(value != "All" for value in values if value):
-        cause = Cause("FieldValueNotSupported", 'Unsupported value: supported values: "All"', "dryRun")
+        said = f'Unsupported value: {json.dumps(values)}: supported values: "All"'
+        cause = Cause("FieldValueNotSupported", said, "dryRun")
         raise _invalid_option("CreateOptions", cause)
     return "All" in values
 
@@ -388,6 +405,6 @@ def _scale_of(o: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: o["metadata"][key] for key in keys},
-        "spec": {"replicas": o["spec"]["replicas"]},
+        "spec": {"replicas": o["spec"]["replicas"]} if o["spec"]["replicas"] else {},
         "status": {"replicas": o["status"].get("replicas", 0), "selector": selector},
     }

@@ -115,10 +115,16 @@ def _expected(found: str, what: str) -> Exception:
 
 def _labels(text: str) -> tuple[Requirement, ...]:
     tokens, found = _Tokens(text), []
+    if tokens.peek() in (",", "(", ")", "=", "==", "!="):
+        raise bad_request(f"found '{tokens.peek()}', expected: !, identifier, or 'end of string'")
     while tokens.peek():
         found.append(_requirement(tokens))
-        if tokens.peek() and tokens.take() != ",":
-            raise _expected(tokens.peek(), "',' or 'end of string'")
+        if not tokens.peek():
+            break
+        if (comma := tokens.take()) != ",":
+            raise bad_request(f"found '{comma}', expected: ',' or 'end of string'")
+        if tokens.peek() != "!" and not _WORD.fullmatch(tokens.peek()):
+            raise bad_request(f"found '{tokens.peek()}', expected: identifier after ','")
     return tuple(found)
 
 
@@ -141,7 +147,7 @@ def _requirement(tokens: _Tokens) -> Requirement:
 
 def _values(tokens: _Tokens) -> frozenset[str]:
     if (opening := tokens.take()) != "(":
-        raise _expected(opening, "'('")
+        raise bad_request(f"unable to parse requirement: found '{opening}' expected: '('")
     values = set()
     while True:
         values.add(tokens.word() if tokens.peek() not in (",", ")") else "")

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from auth.ca import CertificateAuthority
 from auth.keystore import load_or_create_ca
-from deploy.sandbox.apiserver import discovery, openapi, pod_log
+from deploy.sandbox.apiserver import discovery, openapi, openapi_v2, pod_log
 from deploy.sandbox.apiserver.access import Access, allowed, attributes, everything_but_for_readers, refusal, review
 from deploy.sandbox.apiserver.admission import admitted, read, shaped
 from deploy.sandbox.apiserver.caller import ACCOUNT, Caller, authenticate, impersonated
@@ -159,7 +159,8 @@ class SandboxAPIServer:
         asked = attributes(info)
         if not allowed(caller, asked, self._access):
             raise refusal(caller, asked)
-        if not info.is_resource_request:
+        known_group = info.api_prefix != "apis" or info.api_group in discovery.GROUPS
+        if not info.is_resource_request or not known_group:
             return self._document(request, target)
         if request.headers.get("Upgrade"):
             raise Problem(501, "NotImplemented", "the sandbox has no streams")
@@ -205,14 +206,22 @@ class SandboxAPIServer:
             response = web.Response(body=json.dumps(found[0]).encode())
             response.headers["Content-Type"] = found[1]
             return response
+        if path == "/openapi/v2" and "protobuf" in request.headers.get("Accept", ""):
+            response = web.Response(body=openapi_v2.in_protobuf())
+            response.headers["Content-Type"] = openapi_v2.MEDIA_TYPE
+            return response
         document = discovery.plain(path)
         if path == "/openapi/v3":
             document = openapi.index()
+        elif path == "/openapi/v2":
+            document = openapi_v2.document()
         elif path.startswith("/openapi/v3/"):
             document = openapi.document(path.removeprefix("/openapi/v3/"))
+        if document is None and path.startswith("/api/"):
+            raise no_such_resource()
         if document is None:
             return web.Response(status=404, text="404 page not found\n")
-        return _json(document)
+        return web.Response(text=json.dumps(document, indent=2), content_type="application/json")
 
     async def _resource(
         self, request: web.Request, info: RequestInfo, target: Target, caller: Caller
@@ -305,8 +314,11 @@ async def _stream(request: web.Request, chunks: AsyncIterator[bytes], content_ty
     if audit_id:
         response.headers["Audit-Id"] = audit_id
     await response.prepare(request)
-    async for chunk in chunks:
-        await response.write(chunk)
+    try:
+        async for chunk in chunks:
+            await response.write(chunk)
+    except ConnectionResetError:
+        pass  # the client has seen enough
     return response
 
 

@@ -30,8 +30,9 @@ def applied(kind: Kind, wanted: Object, live: Object, manager: Manager, now: str
     given_up = (mine.paths if mine else frozenset()) - asked.keys()
     kept: set[Path] = set().union(*(one.paths for one in others))
     result = copy.deepcopy(live)
-    for path in sorted(given_up - kept, key=len, reverse=True):
-        _drop(result, path)
+    for path in sorted(given_up - kept, key=len):  # an item before what is in it
+        if not any(other[: len(path)] == path for other in kept):
+            _drop(result, path)
     result = _merged(kind.kind, result, wanted)
     paths = frozenset(asked)
     fresh = Managed(manager, now if mine is None or mine.paths != paths or contested else mine.time, paths)
@@ -43,7 +44,7 @@ def _conflict(conflicts: list[tuple[Managed, frozenset[Path]]]) -> Problem:
     count = sum(len(paths) for _, paths in conflicts)
     causes, said = [], []
     for managed, paths in conflicts:
-        with_whom = f'"{managed.manager.name}" using {managed.manager.api_version}'
+        with_whom = _named(managed.manager)
         shown = sorted(map(_shown, paths))
         causes += [
             {"reason": "FieldManagerConflict", "message": f"conflict with {with_whom}", "field": one} for one in shown
@@ -54,6 +55,12 @@ def _conflict(conflicts: list[tuple[Managed, frozenset[Path]]]) -> Problem:
             said.append("\n- ".join([f"conflicts with {with_whom}:", *shown]))
     message = f"Apply failed with {count} conflict{'s' * (count > 1)}: " + "\n".join(said)
     return Problem(409, "Conflict", message, {"causes": causes})
+
+
+def _named(manager: Manager) -> str:
+    sub = f' with subresource "{manager.subresource}"' if manager.subresource else ""
+    using = f" using {manager.api_version}" if manager.operation == "Update" else ""
+    return f'"{manager.name}"{sub}{using}'
 
 
 def _shown(path: Path) -> str:

@@ -17,6 +17,7 @@ MAX_DEPTH = 40
 """Objects within objects; a pod's deepest field lies at 12."""
 _TYPE_META = ("apiVersion", "kind")
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?", re.ASCII)
+_NO_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -114,7 +115,7 @@ def _leaf(kind: str, item: Any, where: tuple[str, str]) -> Any:
         case "Quantity" if isinstance(item, (str, int, float)) and _QUANTITY.fullmatch(str(item)):
             return str(item)
         case "Quantity":
-            raise Mismatch(f"quantities must match the regular expression '{_QUANTITY.pattern}'")
+            raise Mismatch(_NO_QUANTITY)
         case "ExtraValue" if isinstance(item, list) and all(isinstance(one, str) for one in item):
             return item
         case "FieldsV1" if isinstance(item, dict):

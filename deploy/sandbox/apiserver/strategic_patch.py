@@ -50,7 +50,7 @@ def strategic_patch(name: str | None, target: dict[str, Any], patch: dict[str, A
     for key, order in patch.items():
         plain = key.removeprefix(_ORDER)
         if key.startswith(_ORDER) and plain not in patch and isinstance(result.get(plain), list):
-            result[plain] = _ordered(result[plain], order, fields.get(plain))
+            result[plain] = _ordered(result[plain], order, target.get(plain, []), fields.get(plain))
     return result
 
 
@@ -64,8 +64,8 @@ def _patched(field: Field | None, old: Any, new: Any, order: list[Any] | None) -
         if field and field.is_message and field.shape != "[]":
             raise WrongType("a list stands where an object belongs")
         if field and field.merged:
-            merged = _merged(field, old if isinstance(old, list) else [], new)
-            return _ordered(merged, order, field) if order else merged
+            had = old if isinstance(old, list) else []
+            return _ordered(_merged(field, had, new), new if order is None else order, had, field)
     return new
 
 
@@ -94,18 +94,19 @@ def _key(item: Any, field: Field) -> Any:
     return item[field.merge_key]
 
 
-def _ordered(items: list[Any], order: list[Any], field: Field | None) -> list[Any]:
-    """The items that `order` names in its order; each of the others stays behind the one that it stood behind."""
+def _ordered(items: list[Any], order: list[Any], had: list[Any], field: Field | None) -> list[Any]:
+    """What `order` names in its order, the others as they `had` been; where the two meet, a new item is first."""
     key = field.merge_key if field else ""
 
     def mark(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 
-    wanted = [mark(item) for item in order]
+    wanted, before = [mark(item) for item in order], [mark(item) for item in had]
     named = sorted((item for item in items if mark(item) in wanted), key=lambda item: wanted.index(mark(item)))
-    result = list(named)
-    for at, item in enumerate(items):
-        if mark(item) not in wanted:
-            behind = items[at - 1] if at else None
-            result.insert(result.index(behind) + 1 if behind is not None else 0, item)
-    return result
+    others = [item for item in items if mark(item) not in wanted]
+    result = []
+    while named and others:
+        new, old = mark(named[0]), mark(others[0])
+        old_first = new in before and before.index(old) < before.index(new)
+        result.append((others if old_first else named).pop(0))
+    return [*result, *named, *others]

@@ -23,23 +23,16 @@ from deploy.sandbox.apiserver.selectors import match_labels
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-_LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_LABEL_NAME})?"
 _DATA_KEY = "[-._a-zA-Z0-9]+"
 
-_NAME_RULES = {
-    NAMESPACE.kind: (63, _LABEL, (
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-        "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-        f"'{_LABEL}')"
-    )),
-    SERVICE.kind: (63, _LABEL_1035, (
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-        "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation "
-        f"is '{_LABEL_1035}')"
-    )),
-}  # fmt: skip
+_LABEL_RULE = (63, _LABEL, (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    f"'{_LABEL}')"
+))  # fmt: skip
+_NAME_RULES = {NAMESPACE.kind: _LABEL_RULE, SERVICE.kind: _LABEL_RULE}
 _SUBDOMAIN_RULE = (253, _SUBDOMAIN, (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -67,6 +60,8 @@ def _metadata(kind: Kind, o: Object) -> Iterator[Cause]:
         yield Cause.required("metadata.name", "name or generateName is required")
     elif len(name) > longest:
         yield Cause.invalid("metadata.name", json.dumps(name), f"must be no more than {longest} bytes")
+    elif kind is NAMESPACE and "." in name:
+        yield Cause.invalid("metadata.name", json.dumps(name), "must not contain dots")
     elif not re.fullmatch(pattern, name):
         yield Cause.invalid("metadata.name", json.dumps(name), rule)
     yield from _labels("metadata.labels", o["metadata"].get("labels", {}))
@@ -108,6 +103,7 @@ def _containers(path: str, spec: dict[str, Any]) -> Iterator[Cause]:
     if not containers:
         yield Cause.required(f"{path}.containers")
     names = set()
+    volumes = {volume["name"] for volume in spec.get("volumes", ())}
     for at, container in enumerate(containers):
         here = f"{path}.containers[{at}]"
         if not container["name"]:
@@ -117,11 +113,9 @@ def _containers(path: str, spec: dict[str, Any]) -> Iterator[Cause]:
         names.add(container["name"])
         if not container.get("image"):
             yield Cause.required(f"{here}.image")
-    volumes = {volume["name"] for volume in spec.get("volumes", ())}
-    for at, container in enumerate(containers):
         for mount_at, mount in enumerate(container.get("volumeMounts", ())):
             if mount["name"] not in volumes:
-                where = f"{path}.containers[{at}].volumeMounts[{mount_at}].name"
+                where = f"{here}.volumeMounts[{mount_at}].name"
                 yield Cause("FieldValueNotFound", f"Not found: {json.dumps(mount['name'])}", where)
 
 
@@ -144,12 +138,15 @@ def _service(o: Object) -> Iterator[Cause]:
     if not o["spec"].get("ports") and o["spec"].get("clusterIP") != "None" and o["spec"]["type"] != "ExternalName":
         yield Cause.required("spec.ports")
     for at, port in enumerate(o["spec"].get("ports", ())):
-        if not 1 <= port["port"] <= 65535:
-            value = str(port["port"])
-            yield Cause.invalid(f"spec.ports[{at}].port", value, "must be between 1 and 65535, inclusive")
+        for key in ("port", "targetPort"):
+            if isinstance(port.get(key), int) and not 1 <= port[key] <= 65535:
+                said = "must be between 1 and 65535, inclusive"
+                yield Cause.invalid(f"spec.ports[{at}].{key}", str(port[key]), said)
 
 
 def _changes(kind: Kind, o: Object, old: Object) -> Iterator[Cause]:
+    if o["metadata"].get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
+        yield Cause.invalid("metadata.uid", json.dumps(o["metadata"]["uid"]), "field is immutable")
     if kind.kind in (DEPLOYMENT.kind, REPLICA_SET.kind) and o["spec"].get("selector") != old["spec"].get("selector"):
         shown = json.dumps(o["spec"].get("selector"), separators=(",", ":"))
         yield Cause.invalid("spec.selector", shown, "field is immutable")

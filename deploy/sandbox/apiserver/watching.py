@@ -44,7 +44,7 @@ def read_watch(kind: Kind, asked: Asked) -> Watch:
     text = target.first("resourceVersion") or ""
     if not text.isascii() or not (text or "0").isdigit():
         said = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise Problem(500, "InternalError", said)
+        raise Problem(500, "", said)
     initial = asked.flag("sendInitialEvents")
     if initial and target.first("resourceVersionMatch") != "NotOlderThan":
         detail = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
