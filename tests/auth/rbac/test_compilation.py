@@ -107,3 +107,13 @@ def test_every_mistake_is_told_at_once() -> None:
         "RoleBinding c: spec.when: conditions are not available here",
         "RoleBinding c: metadata.name: a second RoleBinding named 'c'",
     ]
+
+
+def test_a_mistake_stands_behind_the_line_of_its_part() -> None:
+    here = Source("dev.yaml", 3, "Role dev", {"spec": 4, "spec.allow[0].verbs": 7, "spec.allow[0]": 6})
+    there = Source("dev.yaml", 9, "RoleBinding b", {"spec.role": 12})
+    found = mistakes_of(
+        role((rule("read", "Pods"),), as_user="", source=here),
+        bindings=(RoleBinding("b", "none", ENG, source=there),),
+    )
+    assert [text.partition(" ")[0] for text in found] == ["dev.yaml:4:", "dev.yaml:7:", "dev.yaml:6:", "dev.yaml:12:"]
