@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.audit_id import RANDOM_BYTES, RandomBlock, uuid7
 from proxy.config import Config
 from recordings.audit.log import AuditLog, LogSettings
 from recordings.audit.record import Outcome, RecordType
@@ -30,6 +30,7 @@ class LogWriter:
         clock: Callable[[], float],
         mono: Callable[[], float],
     ) -> None:
+        random = RandomBlock(os.urandom)
         self._clock = clock
         self._rollup = Rollup()
         self._owed: dict[str, Any] | None = None
@@ -43,7 +44,7 @@ class LogWriter:
             loop=loop,
             clock=clock,
             mono=mono,
-            new_id=lambda: uuid7(clock(), os.urandom(RANDOM_BYTES)),
+            new_id=lambda: uuid7(clock(), random(RANDOM_BYTES)),
             boot=os.urandom(BOOT_BYTES).hex(),
         )
 

@@ -110,12 +110,17 @@ class Api:
             grant.identity,
             grant.asked.key_hash,
             created_at=now,
-            expires_at=now + self.deps.login_ttl,
+            expires_at=now + self._lifetime(grant.refresh_token is not None),
             groups_checked_at=grant.created_at,
             source=source_of(request),
             user_agent=bounded_agent(request),
         )
         return with_token(login, self.deps.seal, grant.refresh_token, self.deps.random(NONCE_BYTES))
+
+    def _lifetime(self, refreshed: bool) -> float:
+        """Seconds. Groups that cannot be read again hold no longer than they may be old, and the person is told so."""
+        ttl, groups = self.deps.login_ttl, self.deps.groups_max_age
+        return ttl if refreshed else min(ttl, groups)
 
     async def _refuse_login(self, login: Login, error: AuthError) -> None:
         body = {"connector": login.identity.connector, "reason": error.reason.value, "message": error.message}

@@ -291,3 +291,11 @@ async def test_without_its_state_the_server_says_so(at: Installation, ada: Engin
     await at.store.close()
     response = await ada.call("GET", CURRENT)
     assert (response.status, (await response.json())["error"]) == (503, "state_stale")
+
+
+async def test_a_login_whose_groups_cannot_be_read_again_ends_when_they_would_be_too_old(at):
+    tokens = at.provider._tokens
+    at.provider._tokens = lambda nonce: {k: v for k, v in tokens(nonce).items() if k != "refresh_token"}
+    answer = await Engineer(at).sign_in()
+    assert (at.deps.login_ttl, at.deps.groups_max_age) == (36_000.0, 3_600.0)
+    assert 3_590 <= answer["login"]["expires_in"] <= 3_600
