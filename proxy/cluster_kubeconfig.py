@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from auth.placed_yaml import YamlError, read_yaml
 from proxy.cluster_credentials import (
     CertificateFiles,
     CredentialError,
@@ -24,7 +25,6 @@ from proxy.cluster_credentials import (
 )
 from proxy.config_types import server_url
 from proxy.exec_plugin import ExecPlugin, InstallHint
-from proxy.placed_yaml import YamlError, read_yaml
 
 _REFUSED_CLUSTER = {
     "insecure-skip-tls-verify": "kwit always checks the API server's certificate; put its CA into the kubeconfig",

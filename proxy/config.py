@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from auth.mapping import compile_expression
+from auth.placed_yaml import MAX_CHARACTERS, YamlError, read_yaml
 from proxy.config_mistakes import ConfigError, Mistake, explain
 from proxy.config_types import (
     MAX_WORKERS,
@@ -36,7 +37,6 @@ from proxy.config_types import (
     duration_text,
     size_text,
 )
-from proxy.placed_yaml import MAX_CHARACTERS, YamlError, read_yaml
 
 MAX_CONNECTORS = 32
 """More than any company has identity providers; each costs a discovery request and keys in memory."""

@@ -15,7 +15,6 @@ OWED = frozenset(
     {
         "auth/errors.py",
         "auth/state/store.py",
-        "proxy/cli/can_i.py",
         "proxy/cli/client/cached.py",
         "proxy/cli/client/key.py",
         "proxy/cli/client/private_file.py",
@@ -32,7 +31,6 @@ OWED = frozenset(
         "proxy/connection.py",
         "proxy/context.py",
         "proxy/filters/authentication.py",
-        "proxy/filters/authorization.py",
         "proxy/filters/impersonation.py",
         "proxy/filters/request_info.py",
         "proxy/headers.py",

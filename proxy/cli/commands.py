@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("proxy.cli.serve:command", "Run the proxy."),
         "doctor": ("proxy.cli.doctor:command", "What is wrong, each with its fix."),
         "cluster": ("proxy.cli.cluster:command", "Add, list, and prepare clusters."),
+        "roles": ("proxy.cli.roles:command", "Check roles before they are in force."),
     },
     "For analysts and auditors": {
         "audit": ("proxy.cli.audit:command", "Follow, search and show the log."),

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from proxy.config_mistakes import MAX_VALUE_CHARACTERS, ConfigError, Mistake, dotted, explain, section_at
 from auth.placed_yaml import read_yaml
+from proxy.config_mistakes import MAX_VALUE_CHARACTERS, ConfigError, Mistake, dotted, explain, section_at
 
 
 class Cat(BaseModel):
