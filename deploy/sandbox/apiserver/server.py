@@ -18,7 +18,15 @@ from aiohttp import web
 from auth.ca import CertificateAuthority
 from auth.keystore import load_or_create_ca
 from deploy.sandbox.apiserver import discovery, openapi, openapi_v2, pod_log
-from deploy.sandbox.apiserver.access import Access, allowed, attributes, everything_but_for_readers, refusal, review
+from deploy.sandbox.apiserver.access import (
+    Access,
+    Attributes,
+    allowed,
+    attributes,
+    everything_but_for_readers,
+    refusal,
+    review,
+)
 from deploy.sandbox.apiserver.admission import admitted, read, shaped
 from deploy.sandbox.apiserver.caller import ACCOUNT, Caller, authenticate, impersonated
 from deploy.sandbox.apiserver.columns import table
@@ -187,11 +195,8 @@ class SandboxAPIServer:
             )
         )
         if whom is not None and own.user != ACCOUNT and not own.is_master:
-            message = (
-                f'users "{whom.user}" is forbidden: User "{own.user}" cannot impersonate resource "users" '
-                'in API group "" at the cluster scope'
-            )
-            raise Problem(403, "Forbidden", message, {"name": whom.user, "kind": "users"})
+            constrained = Attributes("impersonate:user-info", "authentication.k8s.io", "users", "", whom.user)
+            raise refusal(own, constrained)
         return caller
 
     def _document(self, request: web.Request, target: Target) -> web.Response:
