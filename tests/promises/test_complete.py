@@ -7,6 +7,7 @@ import os
 import signal
 import ssl
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -73,6 +74,33 @@ async def test_a_client_that_leaves_before_the_answer_is_aborted(
             await asking
     records = await settled(running, 1)
     assert list(outcomes(records).values()) == [["aborted"] if method == "GET" else ["intent", "aborted"]]
+
+
+async def test_a_client_that_leaves_while_its_intent_is_written_is_aborted_and_nothing_happens(
+    running: Running, upstream: Upstream, ada: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert running.app.kube is not None
+    disk, syncing, may_go_on = running.app.kube.writer.log._disk, threading.Event(), threading.Event()
+    sync = disk.sync
+
+    def slow(fd: int) -> None:
+        syncing.set()
+        may_go_on.wait(10)
+        sync(fd)
+
+    monkeypatch.setattr(disk, "sync", slow)
+    async with aiohttp.ClientSession() as client:
+        asking = asyncio.create_task(client.post(running.config.kube.url + CONFIGMAPS, ssl=ada))
+        await asyncio.to_thread(syncing.wait, 10)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+    async with asyncio.timeout(10):
+        while running.app.kube.metrics.connections:  # the server has seen that it left
+            await asyncio.sleep(0.02)
+    may_go_on.set()
+    records = await settled(running, 1)
+    assert (list(outcomes(records).values()), upstream.seen) == ([["intent", "aborted"]], [])
 
 
 async def test_a_watch_that_the_client_ends_is_aborted_with_its_bytes(
