@@ -13,13 +13,24 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
 from proxy.config import KubeLimits
-from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, RequestHead, head_end, parse_request_head, request_body
+from proxy.http1 import (
+    MAX_HEAD_BYTES,
+    Body,
+    Malformed,
+    RequestHead,
+    head_end,
+    hopeless,
+    parse_request_head,
+    request_body,
+)
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
 from proxy.relay import Relay
 
 BODY_SECONDS = 60.0
 """Without a byte of a body that was announced."""
+LINGER_SECONDS = 2.0
+"""For the client to read an answer and close; as long as a slow link takes for both, twice."""
 MAX_EARLY_BYTES = 64 * 1024
 """Bytes kept while a journey has not yet asked for them; then reading pauses."""
 
@@ -59,12 +70,13 @@ class KubeConnection(asyncio.BufferedProtocol):
         "writable",
     )
 
-    def __init__(self, owner: ConnectionOwner) -> None:
+    def __init__(self, owner: ConnectionOwner, source: str = "") -> None:
+        """`source`: the address that the connection is counted under; left out, what the transport says."""
         self._owner = owner
         self.transport: asyncio.Transport | None = None
         self.certificate = b""
         self.credential: Any = None
-        self.source = ""
+        self.source = source
         self.head: RequestHead | None = None
         self.deadline = 0.0
         self.writable = True
@@ -81,8 +93,9 @@ class KubeConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport is no subclass of asyncio.Transport, though it has all of it
         self.transport = cast("asyncio.Transport", transport)
-        peer = self.transport.get_extra_info("peername")
-        self.source = str(peer[0]) if peer else ""
+        if not self.source:
+            peer = self.transport.get_extra_info("peername")
+            self.source = str(peer[0]) if peer else ""
         tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         self.certificate = (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
         self.deadline = self._owner.loop.time() + self._owner.limits.head_timeout
@@ -132,8 +145,8 @@ class KubeConnection(asyncio.BufferedProtocol):
     def _next_head(self) -> None:
         end = head_end(self._buffer)
         if not end:
-            if len(self._buffer) > MAX_HEAD_BYTES:
-                self._refuse("the head is over the limit")
+            if why := hopeless(self._buffer):
+                self._refuse(why)
             elif self._buffer and self.deadline > (limit := self._owner.loop.time() + self._owner.limits.head_timeout):
                 self.deadline = limit
             return
@@ -177,10 +190,10 @@ class KubeConnection(asyncio.BufferedProtocol):
         self.deadline = self._owner.loop.time() + BODY_SECONDS
         if self.head is not None and self.head.fields.expects_continue and not data:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.resume_reading()
         if data:
             self._buffer = b""
             self._pass_body(data)
-        self.resume_reading()
 
     def _pass_body(self, data: bytes) -> None:
         body, relay = self._body, self._relay
@@ -189,10 +202,11 @@ class KubeConnection(asyncio.BufferedProtocol):
         try:
             taken = body.feed(data)
         except Malformed as error:
-            self._owner.malformed(self, str(error))
             self._closing = True
-            relay.client_gone()
-            self.close()
+            answer = self._owner.malformed(self, str(error))
+            if not relay.result.started:
+                self.write(answer)
+            relay.client_gone(f"the request's body: {error}")
             return
         if taken:
             relay.request_data(data if taken == len(data) else data[:taken])
@@ -240,7 +254,13 @@ class KubeConnection(asyncio.BufferedProtocol):
         """The answer is out. Without `keep_alive`, or with an unread body, the connection ends here."""
         self._relay = None
         self._task = None
-        if not keep_alive or not self.body_done or self._owner.draining:
+        if self._closing:
+            self.close()
+            return
+        if not self.body_done:
+            self._linger()
+            return
+        if not keep_alive or self._owner.draining:
             self.close()
             return
         self.head = None
@@ -249,6 +269,17 @@ class KubeConnection(asyncio.BufferedProtocol):
         self.resume_reading()
         if self._buffer:
             self._next_head()
+
+    def _linger(self) -> None:
+        """An answer went out before its request's body was here: the client, which was told, closes.
+
+        If we did so while it sends, its kernel might drop the answer together with the connection (RFC 9112,
+        section 9.6). What still comes is dropped, for a while.
+        """
+        self._closing = True
+        self.flush()
+        self.resume_reading()
+        self.deadline = self._owner.loop.time() + LINGER_SECONDS
 
     def close(self) -> None:
         """Flush, then close."""

@@ -110,8 +110,8 @@ def client_head(head: ResponseHead, audit_id: bytes, *, close: bool) -> bytes:
             lines += (b"\r\n", name, b": ", value)
     if head.chunked:
         lines.append(b"\r\ntransfer-encoding: chunked")
-    elif head.content_length is not None and head.status not in (204, 304):
-        lines += (b"\r\ncontent-length: ", _length(head))
+    elif head.content_length is not None and head.status not in (204, 304) and (length := _length(head)):
+        lines += (b"\r\ncontent-length: ", length)
     lines += (b"\r\naudit-id: ", audit_id)
     if close:
         lines.append(b"\r\nconnection: close")
@@ -120,10 +120,11 @@ def client_head(head: ResponseHead, audit_id: bytes, *, close: bool) -> bytes:
 
 
 def _length(head: ResponseHead) -> bytes:
-    for name, value in head.headers:  # an answer to HEAD tells the length it would have had
+    """As it was told: an answer to HEAD tells the length that it would have had, or does not."""
+    for name, value in head.headers:
         if name == b"content-length":
             return value
-    return str(head.content_length).encode()
+    return b""
 
 
 def _reasons() -> dict[int, bytes]:

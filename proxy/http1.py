@@ -132,6 +132,15 @@ def head_end(buffer: bytes | bytearray) -> int:
     return at + 4 if at >= 0 else 0
 
 
+def hopeless(buffer: bytes) -> str:
+    """Why no bytes behind these can make them a request's head, or the empty string."""
+    if buffer.count(b"\n") != buffer.count(b"\r\n"):
+        return "a line does not end in CRLF"
+    if b"\r\n" in buffer and _REQUEST_LINE.match(buffer) is None:
+        return "the request line is not METHOD /target HTTP/1.1"
+    return "the head is over the limit" if len(buffer) > MAX_HEAD_BYTES else ""
+
+
 def _pairs(parser_type: type, data: bytes) -> list[Header]:
     """The headers as httptools reads them. Raises Malformed."""
     if data.count(b"\n") != data.count(b"\r\n") or data.count(b"\r") != data.count(b"\n"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from auth.errors import Reason
@@ -24,6 +25,7 @@ from proxy.metrics import Metrics
 from proxy.relay import End, Relay, RelayResult
 from proxy.status import Refusal, response, wants_text
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
+from recordings.errors import LogUnavailableError
 
 Step = Callable[[RequestContext], Refusal | None]
 
@@ -98,7 +100,9 @@ class Journey:
         if not recorded and refusal.reason is not Reason.LOG_UNAVAILABLE:
             unavailable = await self._audit.refused(context, refusal)
             refusal = unavailable or refusal
-        close = refusal.code in (400, 501) or context.head.fields.close or not connection.body_done
+        fields = context.head.fields
+        # what follows a refused upgrade may be meant for the other protocol (security: U5)
+        close = refusal.code == 400 or fields.close or fields.upgrade is not None or not connection.body_done
         self._metrics.requests[(context.credential.cluster, refusal.code)] += 1
         connection.write(_refused(refusal, context, close=close))
         connection.next_request(keep_alive=not close)
@@ -162,7 +166,11 @@ class Journey:
     # -- what a relay tells (`relay.RelayOwner`)
 
     def started(self, relay: Relay) -> None:
-        relay.timer = self._loop.call_later(STARTED_SECONDS, self._audit.started, relay.context, relay.result)
+        relay.timer = self._loop.call_later(STARTED_SECONDS, self._record_start, relay)
+
+    def _record_start(self, relay: Relay) -> None:
+        with suppress(LogUnavailableError):  # the outcome will say the same, or its last bytes stay here
+            self._audit.started(relay.context, relay.result)
 
     def complete(self, relay: Relay) -> bool:
         return self._audit.outcome(relay.context, relay.result)
@@ -174,7 +182,7 @@ class Journey:
         upstream, connection, context, result = relay.upstream, relay.client, relay.context, relay.result
         if relay.reusable:
             self._pool.give_back(upstream, self._loop.time())
-        elif not upstream.broken:
+        else:
             upstream.abort()
         again = not relay.fresh and not relay.response_seen and context.head.method in ("GET", "HEAD")
         if again and result.end is End.UPSTREAM_GONE:

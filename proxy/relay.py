@@ -115,17 +115,17 @@ class Relay:
         else:
             self.upstream.pause()
 
-    def client_gone(self) -> None:
+    def client_gone(self, detail: str = "the client closed the connection") -> None:
         """The client's connection ended: so does the upstream one, at once, for a watch must not linger."""
         self.upstream.abort()
-        self._finish(End.CLIENT_GONE, "the client closed the connection")
+        self._finish(End.CLIENT_GONE, detail)
 
     # -- from upstream
 
     def upstream_head(self, head: ResponseHead) -> None:
         self.response_seen = True
         self.result.status = head.status
-        if head.content_length is None and not head.chunked:
+        if (head.content_length is None and not head.chunked) or not self.client.body_done:
             self.result.close = True
         self._held.append(headers.client_head(head, self.context.audit_id.encode(), close=self.result.close))
 

@@ -77,7 +77,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_reading",
         "_request_done",
         "_reusable",
+        "_stalled",
         "broken",
+        "endpoint",
         "idle_since",
         "key",
         "transport",
@@ -89,6 +91,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._outbox = outbox
         self._pending = b""
         self.transport: asyncio.Transport | None = None
+        self.endpoint: Endpoint | None = None
         self.idle_since = 0.0
         self.broken = False
         self.used = False
@@ -100,6 +103,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._reading = True
         self._request_done = False
         self._reusable = False
+        self._stalled = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport is no subclass of asyncio.Transport, though it has all of it
@@ -150,10 +154,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def pause_writing(self) -> None:
+        self._stalled = True
         if self._exchange is not None:
             self._exchange.upstream_writable(writable=False)
 
     def resume_writing(self) -> None:
+        self._stalled = False
         if self._exchange is not None:
             self._exchange.upstream_writable(writable=True)
 
@@ -212,7 +218,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             raise Malformed("an upgrade or a flood of 1xx that nobody asked for")
 
     def _finish(self, exchange: Exchange) -> None:
-        reusable = self._reusable and self._request_done and not self.broken
+        # what answers before it has read the request is not waited for
+        reusable = self._reusable and self._request_done and not self._stalled and not self.broken
         self._exchange = None
         self.used = True
         if not reusable:
@@ -237,7 +244,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
 
 PoolKey = tuple[str, int, tuple[str, str]]
-"""(cluster, generation of its settings, identity key)."""
+"""(cluster, id of its settings, identity key). A connection holds its settings, so that no others get their id."""
 
 
 class UpstreamPool:
@@ -262,14 +269,19 @@ class UpstreamPool:
     async def connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
         """A new connection. Raises OSError, ssl.SSLError or TimeoutError, which say why not."""
         async with asyncio.timeout(self._connect_seconds):
-            _, protocol = await self._loop.create_connection(
-                lambda: UpstreamConnection(key, self._outbox),
-                endpoint.host,
-                endpoint.port,
-                ssl=endpoint.ssl_context(),
-                server_hostname=endpoint.server_hostname,
-            )
-        return protocol
+            connection = await self._open(endpoint, key)
+        connection.endpoint = endpoint
+        return connection
+
+    async def _open(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
+        _, connection = await self._loop.create_connection(
+            lambda: UpstreamConnection(key, self._outbox),
+            endpoint.host,
+            endpoint.port,
+            ssl=endpoint.ssl_context(),
+            server_hostname=endpoint.server_hostname,
+        )
+        return connection
 
     def give_back(self, connection: UpstreamConnection, now: float) -> None:
         """Keep a connection whose last answer ended cleanly; `now` is monotonic."""
