@@ -1,6 +1,7 @@
 """What controllers, scheduler and kubelet would do, at once: pods run, deployments have pods, owners' dependents go.
 
-`settle` looks at what has changed since it was last called, acts, and goes on until its own changes lead to no more.
+`settle` looks at what has changed since it was last called, acts, and goes on until its own changes lead to no more:
+it ends because an action that finds all as it should be changes nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable
 
 from deploy.sandbox.apiserver.admission import admitted
@@ -41,7 +43,7 @@ class Controllers:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._seen = objects.version
+        self._inbox = objects.unsettled = deque()
         self._addresses = 0
         self._acts: dict[str, Callable[[Change], None]] = {
             NAMESPACE.kind: self._namespace,
@@ -53,12 +55,10 @@ class Controllers:
     def settle(self) -> None:
         """Act on all that changed. A store that is full ends it: what is missing then stays so."""
         try:
-            while changes := self._objects.history.since(self._seen):
-                for change in changes:
-                    self._seen = change.version
-                    self._act(change)
+            while self._inbox:
+                self._act(self._inbox.popleft())
         except Problem:
-            self._seen = self._objects.version
+            self._inbox.clear()
 
     def _act(self, change: Change) -> None:
         if change.type == "DELETED":
@@ -87,7 +87,7 @@ class Controllers:
         if change.type == "ADDED" and pod["status"].get("phase") == "Pending":
             self._run(pod)
         owner = _controller(pod)
-        if owner and owner["kind"] == REPLICA_SET.kind and change.type != "ADDED":
+        if owner and owner["kind"] == REPLICA_SET.kind and change.type == "DELETED":
             replica_set = self._objects.find(REPLICA_SET, namespace, owner["name"])
             if replica_set and replica_set["metadata"]["uid"] == owner["uid"]:
                 self._keep_pods(replica_set)
@@ -275,9 +275,8 @@ class Controllers:
             "reportingInstance": NODE_NAME if component == "kubelet" else "",
         }
         self._objects.create(EVENT, namespace, event)
-        events = self._objects.all(EVENT)
-        if len(events) > MAX_EVENTS:
-            oldest = min(events, key=lambda one: int(one["metadata"]["resourceVersion"]))["metadata"]
+        if self._objects.count(EVENT) > MAX_EVENTS:
+            oldest = self._objects.oldest(EVENT)["metadata"]
             self._objects.remove(EVENT, oldest["namespace"], oldest["name"])
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable
 
 from deploy.sandbox.apiserver.history import Change, History
-from deploy.sandbox.apiserver.kinds import NAMESPACE, Kind, Object
+from deploy.sandbox.apiserver.kinds import KINDS, NAMESPACE, Kind, Object
 from deploy.sandbox.apiserver.problem import Problem, already_exists, conflict, forbidden, not_found
 
 MAX_OBJECTS = 5000
@@ -23,21 +24,24 @@ MAX_OBJECT_BYTES = 1536 * 1024
 FIRST_VERSION = 1
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """apimachinery `util/rand`: no vowels, so that no words come about."""
+_NOBODY: Object = {"metadata": {}}
 
 Key = tuple[str, str, str]
 """Qualified resource, namespace, name."""
 
 
 class Objects:
-    """`now` gives RFC 3339 to the second; `new_id` UUIDs."""
+    """`now` gives RFC 3339 to the second; `new_id` UUIDs. Where there are controllers, `unsettled` is their inbox."""
 
     def __init__(self, *, now: Callable[[], str], new_id: Callable[[], str]) -> None:
         self.now, self._new_id = now, new_id
-        self._objects: dict[Key, Object] = {}
+        self._kinds: dict[str, dict[Key, Object]] = {kind.qualified: {} for kind in KINDS}
+        self._owned: dict[str, set[Key]] = {}
         self._sizes: dict[Key, int] = {}
         self._bytes = 0
         self.version = FIRST_VERSION
         self.history = History()
+        self.unsettled: deque[Change] | None = None
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """Raises Problem 404."""
@@ -47,11 +51,11 @@ class Objects:
         return found
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return self._objects.get((kind.qualified, namespace, name))
+        return self._kinds[kind.qualified].get((kind.qualified, namespace, name))
 
     def all(self, kind: Kind, namespace: str = "", at: int | None = None) -> list[Object]:
         """All of a kind by namespace and name, as they are or were `at` a version. Raises Problem 410."""
-        found = {key: o for key, o in self._objects.items() if key[0] == kind.qualified}
+        found = dict(self._kinds[kind.qualified])
         for change in reversed(self.history.since(at) if at is not None else []):
             if change.kind is kind:
                 key = _key(kind, change.object)
@@ -61,17 +65,20 @@ class Objects:
                     found[key] = change.previous
         return [found[key] for key in sorted(found) if namespace in ("", key[1])]
 
+    def count(self, kind: Kind) -> int:
+        return len(self._kinds[kind.qualified])
+
+    def oldest(self, kind: Kind) -> Object:
+        """Of those that there are, which must be one at least, the one that was created first."""
+        return next(iter(self._kinds[kind.qualified].values()))
+
     def owned(self, uid: str) -> list[tuple[Key, Object]]:
         """Whose owner this is."""
-        return [
-            (key, o)
-            for key, o in sorted(self._objects.items())
-            if any(owner["uid"] == uid for owner in o["metadata"].get("ownerReferences", ()))
-        ]
+        return [(key, self._kinds[key[0]][key]) for key in sorted(self._owned.get(uid, ()))]
 
     def within(self, namespace: str) -> list[Key]:
         """What is in a namespace."""
-        return [key for key in sorted(self._objects) if key[1] == namespace]
+        return sorted(key for objects in self._kinds.values() for key in objects if key[1] == namespace)
 
     def create(self, kind: Kind, namespace: str, o: Object, *, dry: bool = False) -> Object:
         """Store a new one. Raises Problem 404 for its namespace, 409, 403 where there is no more room."""
@@ -150,7 +157,7 @@ class Objects:
         if size > MAX_OBJECT_BYTES:
             raise Problem(413, "RequestEntityTooLarge", f"the object has {size} bytes; the limit is {MAX_OBJECT_BYTES}")
         room = MAX_BYTES - self._bytes + self._sizes.get(key, 0)
-        if size > room or (old is None and len(self._objects) >= MAX_OBJECTS):
+        if size > room or (old is None and len(self._sizes) >= MAX_OBJECTS):
             why = f"the sandbox holds no more than {MAX_OBJECTS} objects of {MAX_BYTES} bytes together; delete some"
             raise forbidden(kind, key[2], why)
         if dry:
@@ -159,19 +166,35 @@ class Objects:
             return o
         self.version += 1
         o["metadata"]["resourceVersion"] = str(self.version)
-        self._objects[key] = o
+        self._kinds[key[0]][key] = o
+        self._own(key, old, o)
         self._bytes += size - self._sizes.get(key, 0)
         self._sizes[key] = size
-        self.history.append(Change(self.version, "MODIFIED" if old else "ADDED", kind, o, old))
+        self._tell(Change(self.version, "MODIFIED" if old else "ADDED", kind, o, old))
         return o
+
+    def _own(self, key: Key, old: Object | None, new: Object | None) -> None:
+        for owner in (old or _NOBODY)["metadata"].get("ownerReferences", ()):
+            keys = self._owned.get(owner["uid"], set())
+            keys.discard(key)
+            if not keys:
+                self._owned.pop(owner["uid"], None)
+        for owner in (new or _NOBODY)["metadata"].get("ownerReferences", ()):
+            self._owned.setdefault(owner["uid"], set()).add(key)
+
+    def _tell(self, change: Change) -> None:
+        self.history.append(change)
+        if self.unsettled is not None:
+            self.unsettled.append(change)
 
     def _remove(self, kind: Kind, o: Object) -> Object:
         key = _key(kind, o)
-        old = self._objects.pop(key)
+        old = self._kinds[key[0]].pop(key)
+        self._own(key, old, None)
         self._bytes -= self._sizes.pop(key)
         self.version += 1
         o["metadata"]["resourceVersion"] = str(self.version)
-        self.history.append(Change(self.version, "DELETED", kind, o, old))
+        self._tell(Change(self.version, "DELETED", kind, o, old))
         return o
 
 

@@ -80,9 +80,16 @@ def _value(field: Field, raw: int | bytes, depth: int) -> Any:
         case "ExtraValue":
             return [_text(_bytes(item)) for _, item in _pairs(_bytes(raw))]
         case "FieldsV1":
-            return json.loads(_bytes(dict(_pairs(_bytes(raw))).get(1, b"{}")))
+            return _json(_bytes(dict(_pairs(_bytes(raw))).get(1, b"{}")))
         case _:
             return _message(field.type, _bytes(raw), depth + 1)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("managed fields are not JSON") from error
 
 
 def _time(data: bytes, *, micro: bool) -> str | None:
@@ -90,7 +97,10 @@ def _time(data: bytes, *, micro: bool) -> str | None:
     if not parts:
         return None
     seconds, nanos = _int(parts.get(1, 0)), _int(parts.get(2, 0))
-    moment = datetime.fromtimestamp(seconds, UTC).strftime(_UTC_FORMAT)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC).strftime(_UTC_FORMAT)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Unreadable("a time lies outside the calendar") from error
     return f"{moment}.{nanos // 1000:06}Z" if micro else f"{moment}Z"
 
 

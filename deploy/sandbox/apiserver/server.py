@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ from deploy.sandbox.apiserver.access import (
 )
 from deploy.sandbox.apiserver.admission import admitted, read, shaped
 from deploy.sandbox.apiserver.caller import ACCOUNT, Caller, authenticate, impersonated
-from deploy.sandbox.apiserver.columns import table
+from deploy.sandbox.apiserver.columns import COLUMNS, table
 from deploy.sandbox.apiserver.controllers import NODE_NAME, Controllers
 from deploy.sandbox.apiserver.kinds import BY_RESOURCE, NAMESPACE, NODE, POD, REVIEWS, Kind, Object
 from deploy.sandbox.apiserver.objects import Objects
@@ -46,6 +47,8 @@ MAX_SEEN = 10_000
 """Requests remembered: some hours of a demo, a test's every one."""
 MAX_BODY = 3 * 1024 * 1024
 """The API server's own limit."""
+MAX_STREAMS = 2000
+"""Watches and logs at once: twice what the benchmark of watches holds."""
 SHUTDOWN_SECONDS = 1.0
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Those that every cluster has."""
@@ -92,6 +95,7 @@ class SandboxAPIServer:
         self._ca: CertificateAuthority | None = None
         self._runner: web.AppRunner | None = None
         self._stopping = False
+        self._streams = 0
         self._objects = Objects(now=self._now, new_id=lambda: str(uuid.uuid4()))
         self._controllers = Controllers(self._objects) if controllers else None
         self._resources = Resources(self._objects, self._controllers)
@@ -115,7 +119,8 @@ class SandboxAPIServer:
         context = tls_context(self._directory, self._ca, host, self._clock())
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        # a watch whose client has gone ends at once, not with its next event
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=context).start()
         self.url = f"https://{host}:{self._runner.addresses[0][1]}"
@@ -277,22 +282,16 @@ class SandboxAPIServer:
         found = events(watch, self._objects, monotonic=loop.time, stopped=lambda: self._stopping)
         include = request.query.get("includeObject", "Metadata")
 
-        async def encoded() -> AsyncIterator[bytes]:
+        async def encoded() -> AsyncGenerator[bytes, None]:
             first = True
             async for change, event in found:
                 o = event
                 if _wants_table(request) and change != "ERROR":
-                    metadata = {"resourceVersion": o["metadata"]["resourceVersion"]}
-                    rows = [] if change == "BOOKMARK" else [o]
-                    o = table(watch.kind, rows, metadata, self._clock(), include=include, first=first)
-                    if change == "BOOKMARK":
-                        blank = [""] * len(o["columnDefinitions"] or table(watch.kind, [], {}, 0)["columnDefinitions"])
-                        header = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-                        o["rows"] = [{"cells": blank, "object": header | {"metadata": event["metadata"]}}]
+                    o = _table_event(watch.kind, change, event, self._clock(), include=include, first=first)
                     first = False
                 yield json.dumps({"type": change, "object": o}).encode() + b"\n"
 
-        return await _stream(request, encoded(), "application/json")
+        return await self._streamed(request, encoded(), "application/json")
 
     async def _log(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         pod = self._objects.get(POD, asked.info.namespace, asked.info.name)
@@ -303,28 +302,48 @@ class SandboxAPIServer:
             now = self._objects.find(POD, asked.info.namespace, asked.info.name)
             return not self._stopping and now is not None and now["metadata"]["uid"] == pod["metadata"]["uid"]
 
-        async def written() -> AsyncIterator[bytes]:
+        async def written() -> AsyncGenerator[bytes, None]:
             for line in pod_log.lines(pod, options, self._clock(), every=every):
                 yield line
             if options.follow:
                 async for line in pod_log.follow(pod, options, clock=self._clock, there=there, every=every):
                     yield line
 
-        return await _stream(request, written(), "text/plain")
+        return await self._streamed(request, written(), "text/plain")
+
+    async def _streamed(
+        self, request: web.Request, chunks: AsyncGenerator[bytes, None], content_type: str
+    ) -> web.StreamResponse:
+        if self._streams >= MAX_STREAMS:
+            raise Problem(429, "TooManyRequests", f"the sandbox has {MAX_STREAMS} watches and logs open; end some")
+        self._streams += 1
+        try:
+            return await _stream(request, chunks, content_type)
+        finally:
+            self._streams -= 1
 
 
-async def _stream(request: web.Request, chunks: AsyncIterator[bytes], content_type: str) -> web.StreamResponse:
+async def _stream(request: web.Request, chunks: AsyncGenerator[bytes, None], content_type: str) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": content_type})
     audit_id = request.headers.get("Audit-ID")
     if audit_id:
         response.headers["Audit-Id"] = audit_id
     await response.prepare(request)
-    try:
-        async for chunk in chunks:
-            await response.write(chunk)
-    except ConnectionResetError:
-        pass  # the client has seen enough
+    async with contextlib.aclosing(chunks):
+        with contextlib.suppress(ConnectionResetError):  # the client has seen enough
+            async for chunk in chunks:
+                await response.write(chunk)
     return response
+
+
+def _table_event(kind: Kind, change: str, o: Object, now: float, *, include: str, first: bool) -> Object:
+    """A watch's object as a Table of one row; a bookmark has blank cells."""
+    metadata = {"resourceVersion": o["metadata"]["resourceVersion"]}
+    if change != "BOOKMARK":
+        return table(kind, [o], metadata, now, include=include, first=first)
+    header = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    row = {"cells": [""] * len(COLUMNS[kind.kind]), "object": header | {"metadata": o["metadata"]}}
+    return table(kind, [], metadata, now, first=first) | {"rows": [row]}
 
 
 def _json(document: Object, status: int = 200) -> web.Response:
