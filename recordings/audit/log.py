@@ -3,7 +3,7 @@
 The rules it upholds: a sequence has no gaps; a line is either whole in the file or its segment is given up and says
 so in the next; an fdatasync that failed is never believed later; when nothing can be written, `append` raises and
 whoever waits is refused; an intent that was written gets its outcome written, if need be when space has returned.
-Signing, sealing and anchors are left to their own modules; the header line leaves room for them.
+Before each sync the notary signs what it will cover; what is signed how is the notary's.
 
 Everything but `_sync_all` runs on the loop's thread.
 """
@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from recordings.audit.batch import Ledger, Standing
+from recordings.audit.checkpoint import MAX_LINE_BYTES as CHECKPOINT_BYTES
 from recordings.audit.disk import Disk, RealDisk
 from recordings.audit.encode import encode, rfc3339
+from recordings.audit.notary import Notary
 from recordings.audit.record import VERSION, Outcome, RecordType
 from recordings.audit.recovery import Recovered, intent_key, recover
 from recordings.audit.segments import segment_name
@@ -85,7 +87,9 @@ class AuditLog:
         new_id: Callable[[], str],
         boot: str,
         disk: Disk | None = None,
+        notary: Notary | None = None,
     ) -> None:
+        """Without a notary nothing is signed: for tests and measurements of what a log costs without."""
         self._settings = settings
         self._loop = loop
         self._clock = clock
@@ -93,6 +97,7 @@ class AuditLog:
         self._new_id = new_id
         self._boot = boot
         self._disk = disk or RealDisk()
+        self._notary = notary
         self._ledger = Ledger()
         self._segment: _Segment | None = None
         self._retired: list[_Segment] = []
@@ -119,6 +124,8 @@ class AuditLog:
             self._take_lock(directory)
             recovered = await asyncio.to_thread(recover, directory)
             self._check_clock(recovered)
+            if self._notary is not None:
+                await asyncio.to_thread(self._notary.open, recovered.tree)
             self._ledger = Ledger(recovered.last_seq, recovered.last_seq)
             self._begin_segment(start=True)
             self._write_start(recovered)
@@ -149,7 +156,8 @@ class AuditLog:
 
     def _write_start(self, recovered: Recovered) -> None:
         """`log.start` is last: where it stands, everything before it has been put in order."""
-        if recovered.cut_bytes or recovered.damaged_lines:
+        unsigned = self._what_nobody_signed(recovered)
+        if recovered.cut_bytes or recovered.damaged_lines or unsigned:
             self.append(
                 RecordType.LOG_RECOVERED,
                 Outcome.DONE,
@@ -159,11 +167,20 @@ class AuditLog:
                     "cut_sha256": recovered.cut_sha256,
                     "damaged_lines": recovered.damaged_lines,
                     "last_seq": recovered.last_seq,
+                    **unsigned,
                 },
             )
         for intent in recovered.open_intents.values():
             self.append(**self._ending(intent, Outcome.UNKNOWN_AFTER_CRASH))
         self.append(RecordType.LOG_START, Outcome.DONE, body={"writer": self._settings.writer, "format": VERSION})
+
+    def _what_nobody_signed(self, recovered: Recovered) -> dict[str, Any]:
+        """The next checkpoint vouches for these lines as well, so the log says that it cannot know who wrote them."""
+        if self._notary is None:
+            return {}
+        lines = {"unsigned_lines": recovered.unsigned_lines} if recovered.unsigned_lines else {}
+        missing = {"segment_missing": True} if self._notary.is_segment_missing else {}
+        return {**lines, **missing}
 
     async def close(self) -> None:
         """Write the end, sync, let the lock go. Raises LogUnavailableError when the end cannot be made durable."""
@@ -310,6 +327,8 @@ class AuditLog:
             raise LogUnavailableError(self._cause) from error
         segment.size += len(line)
         segment.records += 1
+        if self._notary is not None:
+            self._notary.add(line)
         if self._timer is None:
             self._timer = self._loop.call_later(self._settings.sync_seconds, self._sync_tick)
         return self._ledger.write()
@@ -346,6 +365,11 @@ class AuditLog:
         segment, ledger = self._segment, self._ledger
         if self._sync is not None or segment is None or ledger.synced >= ledger.written:
             return
+        try:
+            self._sign(segment)
+        except OSError as error:
+            self._fail(error)
+            return
         retired, self._retired = self._retired, []
         sizes = [one.size for one in (*retired, segment)]
         upto, generation = ledger.written, self._generation
@@ -358,6 +382,18 @@ class AuditLog:
             if not self._disk.same(segment.fd, segment.path, size):
                 raise OSError(ENOENT, f"{segment.path.name} was removed, replaced or cut")
             self._disk.sync(segment.fd)
+        if self._notary is not None:
+            self._notary.tidy()
+
+    def _sign(self, segment: _Segment) -> None:
+        """A checkpoint over every line so far, if the last line is none. Raises OSError."""
+        line = self._notary.checkpoint() if self._notary is not None else None
+        if self._notary is None or line is None:
+            return
+        if self._disk.write(segment.fd, line) != len(line):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        segment.size += len(line)
+        self._notary.signed(line)
 
     def _sync_done(self, done: asyncio.Future[None], retired: list[_Segment], upto: int, generation: int) -> None:
         self._sync = None
@@ -384,13 +420,22 @@ class AuditLog:
     # -- segments
 
     def _is_full(self, segment: _Segment, more: int) -> bool:
+        if self._notary is not None:
+            more += CHECKPOINT_BYTES  # there is always room to sign what is there
         return (
             segment.size + more > self._settings.segment_bytes
             or self._mono() - segment.opened_at > self._settings.segment_seconds
         )
 
     def _rotate(self, full: _Segment) -> _Segment:
-        """A new segment; the next sync begins with what the old one owes. Raises OSError."""
+        """A new segment; the next sync begins with what the old one owes. Raises OSError.
+
+        A signed one is on the disk first: the next segment's key is vouched for at the number of its last line, so a
+        power cut must not take that line away.
+        """
+        if self._notary is not None:
+            self._sign(full)
+            self._disk.sync(full.fd)
         fresh = self._begin_segment()
         self._retired.append(full)
         return fresh
@@ -399,21 +444,10 @@ class AuditLog:
         """`start`: the writer begins. Its name is on the disk when this returns. Raises OSError; no state changed."""
         settings, first_seq = self._settings, self._ledger.written + 1
         fd, path = self._new_file(first_seq)
-        header = encode(
-            {
-                "header": {
-                    "v": VERSION,
-                    "writer": settings.writer,
-                    "boot": self._boot,
-                    "first_seq": first_seq,
-                    "start": start,
-                    "time": rfc3339(self._clock()),
-                }
-            }
-        )
         try:
             reserve = settings.segment_bytes if settings.reserve_bytes is None else settings.reserve_bytes
             self._disk.reserve(fd, 0, reserve)
+            header = self._header(first_seq, start=start)
             if self._disk.write(fd, header) != len(header):
                 raise OSError(ENOSPC, os.strerror(ENOSPC))  # noqa: TRY301 - the same clean-up
             self._disk.sync_directory(settings.directory)
@@ -421,8 +455,22 @@ class AuditLog:
             self._disk.close(fd)
             path.unlink(missing_ok=True)  # it holds no record; a full disk would collect one a second
             raise
+        if self._notary is not None:
+            self._notary.begun(header)
         self._segment = _Segment(fd, path, len(header), self._mono())
         return self._segment
+
+    def _header(self, first_seq: int, *, start: bool) -> bytes:
+        """The first line. Raises OSError: a signed one needs a key of its own."""
+        header = {
+            "v": VERSION,
+            "writer": self._settings.writer,
+            "boot": self._boot,
+            "first_seq": first_seq,
+            "start": start,
+            "time": rfc3339(self._clock()),
+        }
+        return encode({"header": header if self._notary is None else {**header, **self._notary.header()}})
 
     def _new_file(self, first_seq: int) -> tuple[int, Path]:
         for attempt in range(MAX_ATTEMPTS):

@@ -7,13 +7,13 @@ sync.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 from recordings.audit.checkpoint import Checkpoint, signed, to_line
 from recordings.audit.keyring import Keyring
 from recordings.audit.merkle import Tree
 from recordings.audit.note import Signer
+from recordings.audit.segment_header import signed_fields
 from recordings.errors import LogUnavailableError
 
 
@@ -45,11 +45,7 @@ class Notary:
     def header(self) -> dict[str, Any]:
         """What a new segment's header says of the tree before it and of its key. Raises OSError."""
         self._signer = self._keyring.next(self._tree.size)
-        return {
-            "origin": self._keyring.origin,
-            "tree": {"size": self._tree.size, "frontier": [b64encode(one).decode() for one in self._tree.frontier]},
-            "key": str(self._signer.public),
-        }
+        return signed_fields(self._keyring.origin, self._tree, self._signer.public)
 
     def begun(self, line: bytes) -> None:
         """The new segment's header is written. `line` with its newline, here and below."""

@@ -2,6 +2,9 @@
 
 Only the last segment can be torn by a crash; an earlier one may end in the middle of a line where a write failed, and
 was given up then. A line that cannot be read with good ones behind it is damage, not a torn tail: it stays as evidence.
+
+Whole records behind the last checkpoint, which a killed process had no time to sign, stay too: a request that was
+answered must not lose its record. How many there are is told, so that the log that begins can say so.
 """
 
 from __future__ import annotations
@@ -16,7 +19,11 @@ from typing import Any
 
 import orjson
 
+from recordings.audit.checkpoint import PREFIX
+from recordings.audit.merkle import Tree
+from recordings.audit.note import NoteError
 from recordings.audit.record import Outcome, RecordType
+from recordings.audit.segment_header import parse_header
 from recordings.audit.segments import forwards, segment_number, segments
 
 MAX_START_LINES = 100_000
@@ -37,15 +44,21 @@ class Recovered:
     cut_sha256: str = ""
     damaged_lines: int = 0
     open_intents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tree: Tree | None = None
+    """Over every line that is kept; None where nothing was ever signed."""
+    unsigned_lines: int = 0
+    """Behind the last checkpoint of the last segment."""
 
 
 def recover(directory: Path) -> Recovered:
     """Put a writer's directory in order. Raises OSError."""
     found = Recovered()
-    last_run = _last_run(segments(directory))
+    paths = segments(directory)
+    last_run = _last_run(paths)
     for path in last_run[:-1]:
         _collect(path, found)
     if last_run:
+        found.tree = _tree_before(paths)
         _recover_last(last_run[-1], found)
     return found
 
@@ -97,18 +110,42 @@ def _recover_last(path: Path, found: Recovered) -> None:
     found.segment = path.name
     found.last_seq = number[0] - 1
     data_end = path.stat().st_size
-    offset = good_end = bad_since = 0
+    offset = good_end = 0
+    doubtful: list[bytes] = []  # cannot be read, and nothing good behind them yet
     for line in forwards(path):
         offset += len(line) + 1
         record = _read(line)
-        if "seq" in record or "header" in record:
-            found.damaged_lines += bad_since
-            bad_since, good_end = 0, offset
+        if "seq" in record or "header" in record or "checkpoint" in record:
+            found.damaged_lines += len(doubtful)
+            _keep([*doubtful, line], found)
+            doubtful, good_end = [], offset
             _note(record, found)
         else:
-            bad_since += 1
+            doubtful.append(line)
     if good_end < data_end:
         _cut(path, good_end, found)
+
+
+def _keep(lines: list[bytes], found: Recovered) -> None:
+    if found.tree is None:
+        return
+    for line in lines:
+        found.tree.add(line)
+        found.unsigned_lines = 0 if line.startswith(PREFIX) else found.unsigned_lines + 1
+
+
+def _tree_before(paths: list[Path]) -> Tree | None:
+    """The tree before the last segment: from its header, else from the nearest header that can be read."""
+    for index in range(len(paths) - 1, -1, -1):
+        try:
+            tree = parse_header(next(forwards(paths[index]), b"")).tree
+        except NoteError:
+            continue
+        for path in paths[index:-1]:
+            for line in forwards(path):
+                tree.add(line)
+        return tree
+    return None
 
 
 def _cut(path: Path, good_end: int, found: Recovered) -> None:
