@@ -47,6 +47,7 @@ class ConnectionOwner(Protocol):
     def closed(self, connection: KubeConnection) -> None: ...
     def malformed(self, connection: KubeConnection, reason: str) -> bytes: ...
     def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None: ...
+    def run(self, connection: KubeConnection, waiting: Coroutine[Any, Any, None]) -> None: ...
 
 
 class KubeConnection(asyncio.BufferedProtocol):
@@ -56,11 +57,11 @@ class KubeConnection(asyncio.BufferedProtocol):
         "_body",
         "_buffer",
         "_closing",
+        "_lingering",
         "_owner",
         "_paused",
         "_pending",
         "_relay",
-        "_task",
         "certificate",
         "credential",
         "deadline",
@@ -83,8 +84,8 @@ class KubeConnection(asyncio.BufferedProtocol):
         self._buffer = b""
         self._body: Body | None = None
         self._relay: Relay | None = None
-        self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._lingering = False
         self._paused = False
         self._pending = b""
 
@@ -109,6 +110,8 @@ class KubeConnection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
+            if self._lingering:
+                self._drop(data)
             return
         if self._relay is not None and self._body is not None and not self._body.done and not self._buffer:
             self._pass_body(data)
@@ -164,12 +167,12 @@ class KubeConnection(asyncio.BufferedProtocol):
         self.deadline = float("inf")
         waiting = self._owner.journey(self, head)
         if waiting is not None:
-            self._task = self._owner.loop.create_task(waiting)
+            self._owner.run(self, waiting)
 
     def run(self, waiting: Coroutine[Any, Any, None]) -> None:
-        """Go on with the request at hand, without a relay for now; ended with the connection."""
+        """Go on with the request at hand, without a relay for now."""
         self._relay = None
-        self._task = self._owner.loop.create_task(waiting)
+        self._owner.run(self, waiting)
 
     def _refuse(self, reason: str) -> None:
         """A constant answer with nothing of the peer's bytes in it, then the end."""
@@ -253,7 +256,6 @@ class KubeConnection(asyncio.BufferedProtocol):
     def next_request(self, *, keep_alive: bool) -> None:
         """The answer is out. Without `keep_alive`, or with an unread body, the connection ends here."""
         self._relay = None
-        self._task = None
         if self._closing:
             self.close()
             return
@@ -271,15 +273,28 @@ class KubeConnection(asyncio.BufferedProtocol):
             self._next_head()
 
     def _linger(self) -> None:
-        """An answer went out before its request's body was here: the client, which was told, closes.
+        """An answer went out before its request's body was here. The client was told that it is the last, and closes.
 
         If we did so while it sends, its kernel might drop the answer together with the connection (RFC 9112,
-        section 9.6). What still comes is dropped, for a while.
+        section 9.6). What still comes of the body is dropped.
         """
-        self._closing = True
+        self._closing = self._lingering = True
+        self.deadline = self._owner.loop.time() + LINGER_SECONDS
         self.flush()
         self.resume_reading()
-        self.deadline = self._owner.loop.time() + LINGER_SECONDS
+        data, self._buffer = self._buffer, b""
+        self._drop(data)
+
+    def _drop(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None
+        try:
+            body.feed(data)
+        except Malformed:
+            self.close()
+            return
+        if body.done:
+            self.close()
 
     def close(self) -> None:
         """Flush, then close."""
@@ -303,3 +318,12 @@ class KubeConnection(asyncio.BufferedProtocol):
     @property
     def idle(self) -> bool:
         return self.head is None
+
+    @property
+    def overdue(self) -> str:
+        """What the deadline was for, in a word for the log; empty where its passing is nothing to tell."""
+        if self._closing:
+            return ""
+        if self.head is not None:
+            return "body_timeout"
+        return "head_timeout" if self._buffer else ""

@@ -33,6 +33,10 @@ STARTED_SECONDS = 1.0
 """An answer that lives longer than this gets a ResponseStarted record."""
 
 
+LEFT = RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
+ENDED = RelayResult(End.CLIENT_GONE, detail="the server ended")
+
+
 class Journey:
     """Every request passes through `__call__`."""
 
@@ -68,12 +72,16 @@ class Journey:
         return self._exchange(connection, context)
 
     async def _after_intent(self, connection: KubeConnection, context: RequestContext) -> None:
-        unavailable = await self._audit.intent(context)
+        try:
+            unavailable = await self._audit.intent(context)
+        except asyncio.CancelledError:
+            self._audit.outcome(context, ENDED)
+            raise
         if unavailable is not None:
             await self._refuse(connection, context, unavailable, recorded=True)
             return
         if connection.transport is None:
-            self._audit.outcome(context, RelayResult(End.CLIENT_GONE, detail="the client closed the connection"))
+            self._audit.outcome(context, LEFT)
             return
         dialling = self._exchange(connection, context)
         if dialling is not None:
@@ -123,13 +131,16 @@ class Journey:
 
     async def _dial(self, connection: KubeConnection, context: RequestContext, key: PoolKey) -> None:
         assert context.endpoint is not None
-        connected = await self._connect(context.endpoint, key)
+        try:
+            connected = await self._connect(context.endpoint, key)
+        except asyncio.CancelledError:
+            self._audit.outcome(context, ENDED)
+            raise
         if isinstance(connected, RelayResult):
             self._answer(connection, context, connected)
         elif connection.transport is None:
             connected.abort()
-            gone = RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
-            self._answer(connection, context, gone)
+            self._answer(connection, context, LEFT)
         else:
             self._send(connection, context, connected, fresh=True)
 
@@ -159,7 +170,7 @@ class Journey:
         except TimeoutError:
             return RelayResult(End.UPSTREAM_GONE, detail="timeout: no connection to the API server in time")
         except ssl.SSLError as error:
-            return RelayResult(End.UPSTREAM_GONE, detail=f"TLS: {error.reason or 'handshake failed'}")
+            return RelayResult(End.UPSTREAM_GONE, detail=f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}")
         except OSError as error:
             return RelayResult(End.UPSTREAM_GONE, detail=error.strerror or type(error).__name__)
 

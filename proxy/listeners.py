@@ -11,6 +11,8 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from auth.client_cert import read_credential
@@ -19,6 +21,7 @@ from proxy.audit_id import RANDOM_BYTES, uuid7
 from proxy.config import KubeLimits
 from proxy.connection import KubeConnection
 from proxy.http1 import RequestHead
+from proxy.keep_alive import keep_alive
 from proxy.metrics import Metrics
 from proxy.outbox import Outbox
 from proxy.status import Refusal, response
@@ -26,6 +29,8 @@ from proxy.status import Refusal, response
 MAX_HANDSHAKES = 512
 """Under way at once: 512 of about 1.5 ms CPU are 0.8 s of work; more wait in the kernel's backlog."""
 BACKLOG = 1024
+CUT_SECONDS = 5.0
+"""For connections that were aborted to say so: it takes one pass of the loop."""
 SWEEP_SECONDS = 1.0
 """How often deadlines of connections are looked at: a deadline is kept to a second."""
 
@@ -87,6 +92,7 @@ class KubeListener:
         self._connections: set[KubeConnection] = set()
         self._sources: Counter[str] = Counter()
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_HANDSHAKES)
         self._accepting: asyncio.Task[None] | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -101,27 +107,35 @@ class KubeListener:
         self._sweep()
 
     async def stop(self) -> None:
-        """Accept no more, let running requests end, cut what is left after `limits.drain_timeout`."""
+        """Accept no more, let running requests end, cut what is left after `limits.drain_timeout`.
+
+        Whatever ran has its outcome in the log when this returns.
+        """
         self.draining = True
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.gather(self._accepting, return_exceptions=True)
+        self._emptied = asyncio.Event()
         for connection in list(self._connections):
             if connection.idle:
                 connection.close()
-        if self._connections:
-            self._emptied = asyncio.Event()
-            try:
-                async with asyncio.timeout(self.limits.drain_timeout):
-                    await self._emptied.wait()
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.abort()
+        await self._empty(self.limits.drain_timeout)
+        self.cut()
+        await self._empty(CUT_SECONDS)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for task in list(self._handshakes):
+        tasks = [*self._handshakes, *self._running]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._handshakes, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _empty(self, seconds: float) -> None:
+        """Until no connection is left, or so long."""
+        assert self._emptied is not None
+        if self._connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._emptied.wait()
 
     def cut(self) -> None:
         """End the drain: what still runs is aborted now."""
@@ -158,10 +172,11 @@ class KubeListener:
             self._refused(over, source, "")
             return
         self._sources[source] += 1
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            keep_alive(accepted)
             await self.loop.connect_accepted_socket(
-                lambda: KubeConnection(self),
+                lambda: KubeConnection(self, source),
                 accepted,
                 ssl=self._context,
                 ssl_handshake_timeout=self.limits.handshake_timeout,
@@ -183,8 +198,8 @@ class KubeListener:
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
         now = self.loop.time()
         for connection in [c for c in self._connections if c.deadline < now]:
-            if not connection.idle:
-                self._refused("body_timeout", connection.source, "")
+            if connection.overdue:
+                self._refused(connection.overdue, connection.source, "")
             connection.abort()
 
     # -- ConnectionOwner
@@ -198,6 +213,8 @@ class KubeListener:
         except AuthError as error:
             self._refused(error.reason.value, connection.source, "")
             connection.write(self._status(Refusal(error.reason, error.message)))
+            connection.close()
+        if self.draining:
             connection.close()
 
     def closed(self, connection: KubeConnection) -> None:
@@ -221,6 +238,18 @@ class KubeListener:
     def journey(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None:
         return self._journey(connection, head)
 
+    def run(self, connection: KubeConnection, waiting: Coroutine[Any, Any, None]) -> None:
+        """A journey that has to wait. Should it fail, which none may, its client is not left waiting."""
+        task = self.loop.create_task(waiting)
+        self._running.add(task)
+        task.add_done_callback(partial(self._ran, connection))
+
+    def _ran(self, connection: KubeConnection, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            connection.abort()
+            self.loop.call_exception_handler({"message": "a journey failed", "exception": error, "task": task})
+
     def _status(self, refusal: Refusal) -> bytes:
         audit_id = uuid7(self._clock(), self._random(RANDOM_BYTES))
         return response(refusal, audit_id.encode(), head_only=False, close=True)
@@ -235,7 +264,7 @@ def _source(accepted: socket.socket) -> str:
 
 def _handshake_reason(error: Exception) -> str:
     """A word from a closed set: it becomes a metric's label."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, ConnectionAbortedError)):  # the latter is what both loops raise
         return "handshake_timeout"
     if isinstance(error, ssl.SSLCertVerificationError):
         return "certificate_not_ours"
@@ -247,7 +276,7 @@ def _handshake_reason(error: Exception) -> str:
             "NO_SHARED_CIPHER": "no_shared_cipher",
             "UNEXPECTED_EOF_WHILE_READING": "client_left",
         }
-        return words.get(error.reason or "", "handshake_failed")
+        return words.get(getattr(error, "reason", None) or "", "handshake_failed")
     return "client_left"
 
 

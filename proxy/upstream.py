@@ -23,6 +23,7 @@ from proxy.http1 import (
     parse_response_head,
     response_body,
 )
+from proxy.keep_alive import keep_alive
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
 
@@ -274,13 +275,14 @@ class UpstreamPool:
         return connection
 
     async def _open(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
-        _, connection = await self._loop.create_connection(
+        transport, connection = await self._loop.create_connection(
             lambda: UpstreamConnection(key, self._outbox),
             endpoint.host,
             endpoint.port,
             ssl=endpoint.ssl_context(),
             server_hostname=endpoint.server_hostname,
         )
+        keep_alive(transport.get_extra_info("socket"))
         return connection
 
     def give_back(self, connection: UpstreamConnection, now: float) -> None:

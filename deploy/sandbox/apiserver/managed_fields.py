@@ -56,6 +56,8 @@ def leaves(kind: str, o: Object) -> Leaves:
             continue
         if key == "metadata":
             value = {k: v for k, v in value.items() if k not in _UNMANAGED}  # noqa: PLW2901
+        if key in ("metadata", "status") and not value:
+            continue  # it is always there, and nobody's
         found |= dict(_message(kind, {key: value}, ()))
     return found
 

@@ -203,6 +203,6 @@ def _key(kind: Kind, o: Object) -> Key:
 
 
 def _without_marks(o: Object) -> Object:
-    """What makes a difference: neither the version nor who manages what, and since when."""
-    metadata = {key: value for key, value in o["metadata"].items() if key not in ("resourceVersion", "managedFields")}
-    return o | {"metadata": metadata}
+    """What makes a difference: not the version, nor since when somebody manages what."""
+    managed = [{k: v for k, v in one.items() if k != "time"} for one in o["metadata"].get("managedFields", ())]
+    return o | {"metadata": o["metadata"] | {"resourceVersion": "", "managedFields": managed}}

@@ -12,7 +12,7 @@ from typing import Any
 from deploy.sandbox.apiserver import managed_fields
 from deploy.sandbox.apiserver.admission import Admitted, admitted, read, shaped
 from deploy.sandbox.apiserver.controllers import Controllers
-from deploy.sandbox.apiserver.kinds import NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind, Object
+from deploy.sandbox.apiserver.kinds import KINDS, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind, Object
 from deploy.sandbox.apiserver.managed_fields import Manager
 from deploy.sandbox.apiserver.objects import Objects
 from deploy.sandbox.apiserver.paging import chunk, read_token
@@ -273,12 +273,13 @@ class Resources:
 
     def _orphan(self, uid: str) -> None:
         """What it owned stays, and is nobody's."""
-        from deploy.sandbox.apiserver.kinds import KINDS
-
         for (qualified, _, _), o in self.objects.owned(uid):
-            owners = [owner for owner in o["metadata"]["ownerReferences"] if owner["uid"] != uid]
+            metadata = dict(o["metadata"])
+            metadata["ownerReferences"] = [owner for owner in metadata["ownerReferences"] if owner["uid"] != uid]
+            if not metadata["ownerReferences"]:
+                del metadata["ownerReferences"]
             kind = next(kind for kind in KINDS if kind.qualified == qualified)
-            self.objects.replace(kind, o | {"metadata": o["metadata"] | {"ownerReferences": owners}})
+            self.objects.replace(kind, o | {"metadata": metadata})
 
     def _options(self, asked: Asked) -> Object:
         options = read("DeleteOptions", asked.media_type, asked.body) if asked.body else {}

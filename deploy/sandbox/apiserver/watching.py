@@ -90,6 +90,8 @@ async def events(
             told = _told(watch, change)
             if told is not None:
                 yield told
+        if stopped():  # while what is told was on its way to the client
+            return
         had = version
         await objects.history.grow(version, objects.version, min(left, BOOKMARK_SECONDS))
         if watch.bookmarks and objects.version == had and not stopped():
