@@ -51,7 +51,8 @@ def allowed(caller: Caller, asked: Attributes, access: Access) -> bool:
     """The rule for everybody, for the proxy's account, for masters, then `access`."""
     if asked.path:
         root = "/" + asked.path.split("/")[1]
-        return (root in _FOR_ALL and asked.verb in _READS) or caller.is_master or access(caller, asked)
+        anybody = root in _FOR_ALL and asked.verb in _READS
+        return anybody or caller.is_master or (caller.user != ACCOUNT and access(caller, asked))
     if asked.resource in _REVIEWS and asked.verb == "create":
         return AUTHENTICATED in caller.groups
     if caller.user == ACCOUNT:
