@@ -60,9 +60,12 @@ def parse_text(text: str) -> Checkpoint:
     return checkpoint
 
 
-def verified(note: str, key: PublicKey) -> Checkpoint:
-    """Signed by this key, for the origin that is the key's name. Raises NoteError."""
-    checkpoint = parse_text(opened(note, key))
+def verified(note: str, key: PublicKey, *, alone: bool = False) -> Checkpoint:
+    """Signed by this key, for the origin that is the key's name. Raises NoteError.
+
+    `alone`: as it stands in a segment; one that was kept elsewhere may bear the signatures of witnesses.
+    """
+    checkpoint = parse_text(opened(note, key, alone=alone))
     if checkpoint.origin != key.name:
         raise NoteError(f"it speaks for {checkpoint.origin}, but is signed by {key.name}")
     return checkpoint

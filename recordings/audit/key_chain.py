@@ -11,7 +11,7 @@ No note of this kind can be taken for a checkpoint, nor the other way round: the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -54,32 +54,37 @@ def note_of(line: bytes) -> str:
 def verified_chain(notes: Iterable[str], root: PublicKey) -> tuple[SegmentKey, ...]:
     """Every key, each vouched for by the one before or by the root. Raises NoteError, saying which one is not."""
     chain: list[SegmentKey] = []
+    seen: set[bytes] = set()
     for number, note in enumerate(notes, 1):
         try:
-            chain.append(_verified(note, root, chain))
+            key = _verified(note, root, chain[-1] if chain else None)
+            if key.public.key in seen:
+                raise NoteError("it was there already")  # noqa: TRY301 - named like what `_verified` raises
         except NoteError as error:
             raise NoteError(f"key {number}: {error}") from error
+        seen.add(key.public.key)
+        chain.append(key)
     return tuple(chain)
 
 
-def _verified(note: str, root: PublicKey, chain: Sequence[SegmentKey]) -> SegmentKey:
+def _verified(note: str, root: PublicKey, before: SegmentKey | None) -> SegmentKey:
     """1. signed by the key before, or by the root; 2. of this form; 3. same origin; 4. not before the key before."""
-    text, by_root = _opened(note, root, chain[-1].public if chain else None)
+    text, by_root = _opened(note, root, before.public if before is not None else None)
     found = _TEXT.fullmatch(text)
     if found is None:
         raise NoteError("it is not a segment key's note")
     key = SegmentKey(int(found[2]), parse_public_key(found[3]), by_root)
     if key.public.name != found[1] or key.text != text:
         raise NoteError("its name is not the log's origin")
-    if chain and (key.public.name != chain[-1].public.name or key.size < chain[-1].size):
+    if before is not None and (key.public.name != before.public.name or key.size < before.size):
         raise NoteError("it belongs to another log, or to a place before the key before")
     return key
 
 
 def _opened(note: str, root: PublicKey, before: PublicKey | None) -> tuple[str, bool]:
     if before is None:
-        return opened(note, root), True
+        return opened(note, root, alone=True), True
     try:
-        return opened(note, before), False
+        return opened(note, before, alone=True), False
     except NoteError:
-        return opened(note, root), True
+        return opened(note, root, alone=True), True

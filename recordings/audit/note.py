@@ -143,9 +143,14 @@ def parse(raw: str) -> Note:
     return Note(text + "\n", signatures)
 
 
-def opened(raw: str, key: PublicKey) -> str:
-    """The text, signed by this key; signatures by others are passed over. Raises NoteError."""
+def opened(raw: str, key: PublicKey, *, alone: bool = False) -> str:
+    """The text, signed by this key; signatures by others are passed over. Raises NoteError.
+
+    `alone`: no other signature may stand there. Whoever wants a note's very bytes guarded asks for that.
+    """
     note = parse(raw)
+    if alone and len(note.signatures) != 1:
+        raise NoteError(f"it has {len(note.signatures)} signatures and should have one")
     mine = [one for one in note.signatures if (one.name, one.id) == (key.name, key.id)]
     if not mine:
         raise NoteError(f"it is not signed by {key.name}+{key.id.hex()}")

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recordings.audit.disk import RealDisk
+from recordings.audit.keyring import Keyring
 from recordings.audit.log import AuditLog, LogSettings
+from recordings.audit.notary import Notary
+from recordings.audit.note import Ed25519Signer
 from recordings.audit.segments import forwards, segments
 
 START = 1_700_000_000.0
+ROOT = Ed25519Signer.of("acme/audit-root", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
 @dataclass
@@ -94,6 +99,8 @@ class Bench:
     segment_bytes: int = 1 << 20
     segment_seconds: float = 86_400.0
     ids: int = 0
+    is_signed: bool = False
+    origin: str = "acme/audit/node-0"
 
     def new_id(self) -> str:
         self.ids += 1
@@ -115,13 +122,14 @@ class Bench:
             new_id=self.new_id,
             boot="boot",
             disk=self.disk,
+            notary=Notary(Keyring(self.directory, self.origin, ROOT)) if self.is_signed else None,
         )
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for path in segments(self.directory) for line in forwards(path)]
 
     def records(self) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if "header" not in line]
+        return [line for line in self.lines() if "seq" in line]
 
     def brief(self) -> list[tuple[Any, ...]]:
         return [(one["seq"], one["type"], one["outcome"]) for one in self.records()]
@@ -130,6 +138,12 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "audit" / "node-0")
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Bench:
+    """The same, of a log that signs."""
+    return Bench(tmp_path / "audit" / "node-0", is_signed=True, segment_bytes=6_000)
 
 
 @pytest.fixture

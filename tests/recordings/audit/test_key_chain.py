@@ -46,6 +46,8 @@ def test_the_root_may_begin_anew_where_a_key_was_lost() -> None:
         ([sign(f"{KIND}\n{ORIGIN}\n00\n{A.public}\n", ROOT)], "key 1: it is not a segment key's note"),
         ([sign(f"{KIND}\n{ORIGIN}\n0\nrubbish\n", ROOT)], "key 1: "),
         (["rubbish"], "key 1: "),
+        ([vouched(FIRST, ROOT), vouched(FIRST, ROOT)], "key 2: it was there already"),
+        ([vouched(FIRST, ROOT) + vouched(FIRST, A).split("\n\n")[1]], "key 1: it has 2 signatures"),
     ],
 )
 def test_a_key_that_nobody_vouched_for_is_named(notes: list[str], why: str) -> None:
