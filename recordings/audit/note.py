@@ -8,6 +8,7 @@ without a finding.
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +28,7 @@ KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 _ED25519 = b"\x01"
 _DASH = "— "
+_FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 class NoteError(RecordingsError):
@@ -132,7 +134,7 @@ def parse(raw: str) -> Note:
     """The parts of a note, none of them verified. Raises NoteError."""
     if len(raw.encode("utf-8", "replace")) > MAX_NOTE_BYTES:
         raise NoteError(f"a note has at most {MAX_NOTE_BYTES} bytes")
-    if any((one < " " and one != "\n") or "\ud800" <= one <= "\udfff" for one in raw):
+    if _FORBIDDEN.search(raw) is not None:
         raise NoteError("a note has no control characters but newlines")
     text, divider, lines = raw.rpartition("\n\n")
     if not divider or not lines.endswith("\n"):
@@ -161,7 +163,7 @@ def opened(raw: str, key: PublicKey, *, alone: bool = False) -> str:
 
 def check_name(name: str) -> None:
     """C2SP signed-note: not empty, no Unicode spaces, no plus. Raises NoteError."""
-    if not name or "+" in name or any(one.isspace() or not one.isprintable() for one in name):
+    if not name or "+" in name or " " in name or not name.isprintable():  # of spaces, only U+0020 is printable
         raise NoteError(f"a key's name has neither spaces nor a plus: {name[:80]!r}")
 
 
