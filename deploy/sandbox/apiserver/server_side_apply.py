@@ -30,7 +30,7 @@ def applied(kind: Kind, wanted: Object, live: Object, manager: Manager, now: str
     given_up = (mine.paths if mine else frozenset()) - asked.keys()
     kept: set[Path] = set().union(*(one.paths for one in others))
     result = copy.deepcopy(live)
-    for path in sorted(given_up - kept, key=len):  # an item before what is in it
+    for path in sorted(given_up, key=len):  # an item before what is in it
         if not any(other[: len(path)] == path for other in kept):
             _drop(result, path)
     result = _merged(kind.kind, result, wanted)

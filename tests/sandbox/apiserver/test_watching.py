@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from deploy.sandbox.apiserver.kinds import CONFIG_MAP, Kind
 from deploy.sandbox.apiserver.objects import Objects
 from deploy.sandbox.apiserver.problem import Problem
 from deploy.sandbox.apiserver.resources import Asked
-from deploy.sandbox.apiserver.watching import INITIAL_EVENTS_END, Event, Watch, events, read_watch
+from deploy.sandbox.apiserver.watching import BOOKMARK_SECONDS, INITIAL_EVENTS_END, Event, Watch, events, read_watch
 from proxy.request_info import parse
 from proxy.target import canonical
 
@@ -48,7 +49,8 @@ class Following:
 
     async def rest(self) -> list[Event]:
         self.stopped = True
-        return [event async for event in self._events]
+        async with asyncio.timeout(BOOKMARK_SECONDS / 3):  # it does not wait for anything more
+            return [event async for event in self._events]
 
 
 def put(objects: Objects, name: str, **labels: str) -> dict[str, Any]:
