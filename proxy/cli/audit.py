@@ -1,4 +1,4 @@
-"""`kwit audit tail|search|show`: the log's files, read on the host that has them or from a copy."""
+"""`kwit audit tail|search|show|verify|prove`: the log's files, read on the host that has them or from a copy."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 import click
 from rich.cells import cell_len, set_cell_size
 
+from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_prove import prove
+from proxy.cli.audit_verify import verify
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
 from proxy.cli.output import output_option, relative
@@ -27,8 +30,6 @@ POLL_SECONDS = 0.25
 """Between two looks of `tail -f`: sooner than a person notices, and nothing for the disk."""
 MIN_CELL = 6
 """Characters that a column keeps on a narrow terminal."""
-DEFAULT_CONFIG = Path("kwit.yaml")
-DEFAULT_DIRECTORY = Path("kwit-data/audit")
 
 NARROW = ("age", "user", "action", "object", "namespace", "cluster", "result", "code")
 WIDE = ("time", *NARROW[1:], "source", "role", "rule", "reason", "groups", "login", "id")
@@ -40,20 +41,6 @@ _LEAST = ("groups", "login", "id", "source", "rule", "role", "reason", "cluster"
 _GAP = "   "
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def place_options(function: _F) -> _F:
-    """`--dir` and `-c`, of which one at most is needed."""
-    directory = click.option(
-        "--dir", "directory", type=click.Path(path_type=Path), help="The log's directory, or a copy of it."
-    )
-    config = click.option(
-        "-c",
-        "--config",
-        type=click.Path(path_type=Path),
-        help="Or: the kwit.yaml that names it  [default: ./kwit.yaml]",
-    )
-    return directory(config(function))
 
 
 def filter_options(function: _F) -> _F:
@@ -90,7 +77,12 @@ def command() -> None:
       kwit audit search --decision deny --since 1d          who was refused what
       kwit audit search --verb exec -n shop -o wide         shells, with role and login
       kwit audit show 0199aef2-51c4                         everything about one request
+      kwit audit verify --key audit-root.key.pub            is it what was written?
     """
+
+
+command.add_command(verify)
+command.add_command(prove)
 
 
 @command.command("tail", epilog="\b\nExample:\n  kwit audit tail -f --user ada@example.com\n")
@@ -101,8 +93,8 @@ def command() -> None:
 @output_option
 def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> None:
     """The newest records, and with -f those that come."""
-    follower = Follower(_place(directory, config), _question(asked))
-    first = _reading(lambda: follower.start(lines), follower.root)
+    follower = Follower(place(directory, config), _question(asked))
+    first = reading(lambda: follower.start(lines), follower.root)
     if not follow:
         _show(first, form)
         return
@@ -111,7 +103,7 @@ def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | Non
         stream.show(first)
         while True:
             time.sleep(POLL_SECONDS)
-            stream.show(_reading(follower.more, follower.root))
+            stream.show(reading(follower.more, follower.root))
 
 
 @command.command(
@@ -128,13 +120,13 @@ def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | Non
 @output_option
 def search(*, limit: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> int:
     """Find records; exit code 1 when there is none."""
-    root, question = _place(directory, config), _question(asked)
+    root, question = place(directory, config), _question(asked)
     if limit == 0 and form == "json":
-        return _reading(lambda: _stream_json(oldest_first(root, question)), root)
+        return reading(lambda: _stream_json(oldest_first(root, question)), root)
     if limit == 0:
-        found = _reading(lambda: list(oldest_first(root, question)), root)
+        found = reading(lambda: list(oldest_first(root, question)), root)
     else:
-        found = _reading(lambda: newest(root, question, limit + 1), root)
+        found = reading(lambda: newest(root, question, limit + 1), root)
     if limit and len(found) > limit:
         found = found[1:]
         say(f"The newest {limit} of more; --limit 0 shows all, --since and the filters narrow.")
@@ -155,8 +147,8 @@ def show(*, wanted: str, directory: Path | None, config: Path | None, form: str)
     ID is that of a record or a request (`search -o name` lists them, kubectl shows a request's as Audit-Id with -v=8),
     or its first characters.
     """
-    root = _place(directory, config)
-    found = _reading(lambda: story(root, wanted), root)
+    root = place(directory, config)
+    found = reading(lambda: story(root, wanted), root)
     if not found:
         raise Problem(f"no record has the id {harmless(wanted)[:80]}; `kwit audit search -o name` lists ids")
     meant = subjects([record for record in found if _begins(record, wanted)], wanted)
@@ -174,21 +166,6 @@ def show(*, wanted: str, directory: Path | None, config: Path | None, form: str)
 # -- asking
 
 
-def _place(directory: Path | None, config: Path | None) -> Path:
-    """Where the log is. Raises Problem."""
-    if directory is None and (config is not None or DEFAULT_CONFIG.exists()):
-        from proxy.config import Config, ConfigError
-
-        try:
-            directory = Config.load(config or DEFAULT_CONFIG).audit_directory
-        except ConfigError as error:
-            raise Problem(f"{error}\nOr name the log's directory with --dir") from error
-    directory = directory or DEFAULT_DIRECTORY
-    if not directory.is_dir():
-        raise Problem(f"there is no audit log in {directory}; name its directory with --dir, or the config with -c")
-    return directory
-
-
 def _question(asked: Mapping[str, Any]) -> Question:
     """Raises Problem."""
     now = clock()
@@ -204,21 +181,6 @@ def _question(asked: Mapping[str, Any]) -> Question:
         )
     except QuestionError as error:
         raise Problem(f"expected {error}", exit_code=2) from error
-
-
-_T = TypeVar("_T")
-
-
-def _reading(read: Callable[[], _T], root: Path) -> _T:
-    """Raises Problem where the files cannot be read."""
-    try:
-        return read()
-    except QuestionError as error:
-        raise Problem(f"expected {error}", exit_code=2) from error
-    except PermissionError as error:
-        raise Problem(
-            f"{error.filename or root} may not be read by you; run this as the user that runs kwit, or on a copy"
-        ) from error
 
 
 def _begins(record: Mapping[str, Any], wanted: str) -> bool:

@@ -1,0 +1,62 @@
+"""Where a log's files are, as `kwit audit` is told or finds it, and what is said where they cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from proxy.cli.client.problem import Problem
+from recordings.errors import QuestionError
+
+DEFAULT_CONFIG = Path("kwit.yaml")
+DEFAULT_DIRECTORY = Path("kwit-data/audit")
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+
+def place_options(function: _F) -> _F:
+    """`--dir` and `-c`, of which one at most is needed."""
+    directory = click.option(
+        "--dir", "directory", type=click.Path(path_type=Path), help="The log's directory, or a copy of it."
+    )
+    return directory(config_option(function))
+
+
+def config_option(function: _F) -> _F:
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Or: the kwit.yaml that names it  [default: ./kwit.yaml]",
+    )(function)
+
+
+def place(directory: Path | None, config: Path | None) -> Path:
+    """Where the log is. Raises Problem."""
+    if directory is None and (config is not None or DEFAULT_CONFIG.exists()):
+        from proxy.config import Config, ConfigError
+
+        try:
+            directory = Config.load(config or DEFAULT_CONFIG).audit_directory
+        except ConfigError as error:
+            raise Problem(f"{error}\nOr name the log's directory with --dir") from error
+    directory = directory or DEFAULT_DIRECTORY
+    if not directory.is_dir():
+        raise Problem(f"there is no audit log in {directory}; name its directory with --dir, or the config with -c")
+    return directory
+
+
+def reading(read: Callable[[], _T], root: Path) -> _T:
+    """Raises Problem where the files cannot be read."""
+    try:
+        return read()
+    except QuestionError as error:
+        raise Problem(f"expected {error}", exit_code=2) from error
+    except PermissionError as error:
+        raise Problem(
+            f"{error.filename or root} may not be read by you; run this as the user that runs kwit, or on a copy"
+        ) from error
