@@ -1,7 +1,7 @@
 """A proof that records are in the log: one small JSON file that anybody can check with the root key alone.
 
 `{"format", "keys": [note, …], "proofs": [{"record", "index", "path": [base64, …], "checkpoint"}, …]}`. What each part
-means and how to check it without this program is in docs/audit-format.md.
+means and how to check it without this program is in recordings/audit/FORMAT.md.
 """
 
 from __future__ import annotations

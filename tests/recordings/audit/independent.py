@@ -1,4 +1,4 @@
-"""A verifier of logs and proofs on a page, by docs/audit-format.md alone: it uses nothing of this project.
+"""A verifier of logs and proofs on a page, by recordings/audit/FORMAT.md alone: it uses nothing of this project.
 
 `python independent.py ROOT_KEY DIRECTORY` or `… ROOT_KEY PROOF.json`; it raises, or says what holds.
 """
