@@ -329,6 +329,26 @@ async def test_a_log_is_whole_wherever_one_call_fails(tmp_path: Path, kind: str,
         assert all(b'"seq":%d,' % seq in found for seq in acked)
 
 
+@pytest.mark.parametrize("records", [0, 1, 4, 9, 10, 11, 12, 13, 25, 40])
+async def test_after_a_power_cut_at_any_place_the_log_goes_on_whole(signed: Any, records: int) -> None:
+    """What no sync has confirmed is gone, and with it no segment that has a successor has lost a line."""
+    log = signed.log()
+    await log.open()
+    for number in range(records):
+        log.append(CHANGE, Outcome.DONE, body={"what": f"{number} ".ljust(200, "x")})
+    await asyncio.sleep(0)
+    await log._abandon()
+    for path, size in signed.disk.safe.items():
+        if path.exists():
+            os.truncate(path, size)
+    again = signed.log()
+    await again.open()
+    await again.close()
+    assert verdict(signed).findings == []
+    seqs = [one["seq"] for one in signed.records()]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
 WRITER = """
 import asyncio, sys, time
 from pathlib import Path
