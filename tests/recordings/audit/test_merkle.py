@@ -191,6 +191,21 @@ def test_a_stretch_proves_nothing_of_what_it_does_not_hold() -> None:
             stretch.consistency(first, second)
 
 
+def test_a_proof_of_inclusion_is_refused_for_what_is_wrong_with_it() -> None:
+    one, other = bytes(32), bytes([1]) * 32
+    for index, size, proof, root, why in (
+        (2, 2, [], one, "has none of index 2"),
+        (-1, 2, [], one, "has none of index -1"),
+        (0, 1, [one], one, "longer"),
+        (0, 3, [one], one, "shorter"),
+        (0, 2, [one], other, "is not leaf 0 of this tree of 2"),
+        (0, 2, [b""], one, "hashes of 32 bytes"),
+        (0, 2, [one] * 65, one, "hashes of 32 bytes"),
+    ):
+        with pytest.raises(ProofError, match=why):
+            check_inclusion(one, index, size, proof, root)
+
+
 def test_a_proof_of_consistency_is_refused_for_what_is_wrong_with_it() -> None:
     one, other = bytes(32), bytes([1]) * 32
     for first, second, proof, old, new, why in (

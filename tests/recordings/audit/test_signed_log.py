@@ -21,6 +21,7 @@ from recordings.audit.notary import Notary
 from recordings.audit.note import Ed25519Signer, parse_public_key
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.root_key import load_or_create_root_key
+from recordings.audit.segment_header import parse_header
 from recordings.audit.segments import forwards, segments
 from recordings.audit.verdict import Kind, Verdict
 from recordings.audit.verify import verify
@@ -152,6 +153,8 @@ async def test_damage_that_was_there_at_a_start_is_still_found(signed: Any) -> N
     (finding,) = verdict(signed).findings
     assert (finding.file, finding.kind) == (path.name, Kind.ALTERED)
     assert finding.message.endswith("is the first that is odd")
+    following = segments(signed.directory)[1]
+    assert parse_header(next(forwards(following))).size == len(list(forwards(path)))
 
 
 async def test_a_start_without_the_newest_segment_says_so(signed: Any) -> None:

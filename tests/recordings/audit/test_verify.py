@@ -27,7 +27,7 @@ from recordings.audit.merkle import Tree
 from recordings.audit.notary import Notary
 from recordings.audit.note import Ed25519Signer, NoteError
 from recordings.audit.record import Outcome, RecordType
-from recordings.audit.segment_header import parse_header
+from recordings.audit.segment_header import parse_header, signed_fields
 from recordings.audit.verdict import Finding, Kind, Verdict
 from recordings.audit.verify import total_bytes, verify
 
@@ -354,6 +354,36 @@ def sealed_segments_signed_anew_with_the_stolen_newest_key(log: Log) -> Iterator
         yield {**with_lines(log, name, rewritten(parts, thief, forged)), "keys": joined([*entries, again])}
 
 
+def sealed_lines_cut_with_the_stolen_newest_key(log: Log) -> Iterator[Files]:
+    """The newest segment is made to go on from an earlier checkpoint of the one before."""
+    thief = Ed25519Signer.of("acme/audit/node-0", log.stolen)
+    sealed_name, sealed = at(log, -2)
+    name, parts = at(log, -1)
+    tree = parse_header(sealed[0]).tree
+    for number, line in enumerate(sealed[:-1]):
+        tree.add(line)
+        if line.startswith(PREFIX):
+            header = json.loads(parts[0])
+            header["header"].update(signed_fields(thief.public.name, tree, thief.public))
+            again = [json.dumps(header).encode(), *parts[1:]]
+            files = with_lines(log, name, rewritten(again, thief, lambda line: line))
+            yield {**files, sealed_name: joined(sealed[: number + 1])}
+
+
+def the_newest_segment_signed_anew_as_another_log(log: Log) -> Iterator[Files]:
+    thief = Ed25519Signer.of("acme/audit/node-0", log.stolen)
+    name, parts = at(log, -1)
+    yield with_lines(
+        log, name, rewritten([parts[0].replace(b'"origin":"acme', b'"origin":"acmf'), *parts[1:]], thief, forged)
+    )
+
+
+def segments_renamed_in_order(log: Log) -> Iterator[Files]:
+    for name in names(log.files):
+        number = int(name.split(".")[0])
+        yield {**{k: v for k, v in log.files.items() if k != name}, f"{number + 1:020d}.ndjson": log.files[name]}
+
+
 def a_header_edited(log: Log) -> Iterator[Files]:
     for index in range(len(names(log.files))):
         name, parts = at(log, index)
@@ -388,6 +418,9 @@ MUTANTS = [
     an_old_checkpoint_in_place_of_a_new_one,
     signed_anew_with_a_key_of_ones_own,
     sealed_segments_signed_anew_with_the_stolen_newest_key,
+    sealed_lines_cut_with_the_stolen_newest_key,
+    the_newest_segment_signed_anew_as_another_log,
+    segments_renamed_in_order,
     a_header_edited,
 ]
 
@@ -508,6 +541,14 @@ def test_a_deleted_record_is_counted_and_the_line_behind_it_is_odd(log: Log, jud
     assert finding.message.startswith("1 lines are missing here: the checkpoint behind them counts ")
     odd = f"; line {number + 1}, bytes {begin}-{begin + len(parts[number + 1]) + 1}, is the first that is odd"
     assert finding.message.endswith(odd)
+
+
+def test_a_segment_that_was_put_back_is_told_as_that(log: Log, judged: Callable[..., Verdict]) -> None:
+    name = f"{999:020d}.ndjson"
+    copied = log.files[names(log.files)[1]].replace(b'"first_seq":', b'"first_seq":999,"was":', 1)
+    (finding,) = judged({**log.files, name: copied}).findings
+    assert (finding.file, finding.kind) == (name, Kind.ALTERED)
+    assert finding.message == "its key belongs to a segment that came before: it was copied or put back"
 
 
 def test_a_damaged_checkpoint_is_named_itself(log: Log, judged: Callable[..., Verdict]) -> None:
