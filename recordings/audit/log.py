@@ -15,9 +15,7 @@ import fcntl
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from errno import ENOENT, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +23,17 @@ from recordings.audit.batch import Ledger, Standing
 from recordings.audit.checkpoint import MAX_LINE_BYTES as CHECKPOINT_BYTES
 from recordings.audit.disk import Disk, RealDisk
 from recordings.audit.encode import encode, rfc3339
+from recordings.audit.intents import Intents, ending
 from recordings.audit.notary import Notary
+from recordings.audit.open_segment import OpenSegment, begin
 from recordings.audit.record import VERSION, Outcome, RecordType
-from recordings.audit.recovery import Recovered, intent_key, recover
-from recordings.audit.segments import segment_name
+from recordings.audit.recovery import Recovered, recover
 from recordings.errors import LogUnavailableError
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that goes back by more gets a record; less is how clocks are kept right."""
 MAX_CLOCK_BEHIND_SECONDS = 30.0
 """A start with a clock this far behind the last record is refused: certificates would be judged by it, too."""
-MAX_OWED = 10_000
-"""Outcomes kept while nothing can be written, some 2 KB each. No new request begins then, so they are bounded by what
-was under way; beyond this the next start writes `unknown-after-crash` for them."""
-MAX_ATTEMPTS = 100
-"""Files of one first number that failed before their first record, before a start gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +52,8 @@ class LogSettings:
 
 
 @dataclass(slots=True)
-class _Segment:
-    fd: int
-    path: Path
-    size: int
-    opened_at: float
-    records: int = 0
-
-
-@dataclass(slots=True)
 class _Suspect:
-    segment: _Segment
+    segment: OpenSegment
     cause: str
     lost: tuple[int, int] | None
     is_open: bool = True
@@ -99,8 +84,8 @@ class AuditLog:
         self._disk = disk or RealDisk()
         self._notary = notary
         self._ledger = Ledger()
-        self._segment: _Segment | None = None
-        self._retired: list[_Segment] = []
+        self._segment: OpenSegment | None = None
+        self._retired: list[OpenSegment] = []
         self._suspect: list[_Suspect] = []
         self._cause = "the audit log is not open"
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -110,8 +95,7 @@ class AuditLog:
         self._retry: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-sync")
         self._lock_fd = -1
-        self._open_intents: dict[str, tuple[int, Mapping[str, Any]]] = {}
-        self._owed: dict[str, dict[str, Any]] = {}
+        self._intents = Intents()
         self._last_time = 0.0
 
     # -- life
@@ -171,7 +155,7 @@ class AuditLog:
                 },
             )
         for intent in recovered.open_intents.values():
-            self.append(**self._ending(intent, Outcome.UNKNOWN_AFTER_CRASH))
+            self.append(**ending(intent, Outcome.UNKNOWN_AFTER_CRASH, self._clock()))
         self.append(RecordType.LOG_START, Outcome.DONE, body={"writer": self._settings.writer, "format": VERSION})
 
     def _what_nobody_signed(self, recovered: Recovered) -> dict[str, Any]:
@@ -204,7 +188,7 @@ class AuditLog:
             self._retired.append(self._segment)
             self._segment = None
         for segment in self._retired:
-            self._close_quietly(segment, release=True)
+            segment.close(release=True)
         self._retired.clear()
         self._close_suspect()
         self._thread.shutdown(wait=True)
@@ -266,17 +250,12 @@ class AuditLog:
         if body is not None:
             record["body"] = body
         try:
-            if now < self._last_time - CLOCK_STEP_SECONDS:
-                self._record_clock(now)
-            self._last_time = now
+            self._follow_clock(now)
             seq = self._hand_over(record)
         except LogUnavailableError:
-            self._owe(record)
+            self._intents.owe(record)
             raise
-        if outcome is Outcome.INTENT:
-            self._open_intents[intent_key(record)] = (seq, record)
-        elif self._open_intents and outcome is not Outcome.STARTED:
-            self._open_intents.pop(intent_key(record), None)
+        self._intents.written(seq, record)
         return seq
 
     def append_encoded(
@@ -286,9 +265,7 @@ class AuditLog:
 
         `members` goes on to the end of the line. `now` is what the clock just said, `time` the same as text.
         """
-        if now < self._last_time - CLOCK_STEP_SECONDS:
-            self._record_clock(now)
-        self._last_time = now
+        self._follow_clock(now)
         segment = self._segment
         if segment is None:
             raise LogUnavailableError(self._cause)
@@ -305,9 +282,11 @@ class AuditLog:
         )
         return self._write(segment, line)
 
-    def _record_clock(self, now: float) -> None:
+    def _follow_clock(self, now: float) -> None:
+        """A step back is recorded before what is written after it. Raises LogUnavailableError."""
         earlier, self._last_time = self._last_time, now
-        self.append(RecordType.LOG_CLOCK, Outcome.DONE, body={"from": rfc3339(earlier), "to": rfc3339(now)})
+        if now < earlier - CLOCK_STEP_SECONDS:
+            self.append(RecordType.LOG_CLOCK, Outcome.DONE, body={"from": rfc3339(earlier), "to": rfc3339(now)})
 
     def _hand_over(self, record: dict[str, Any]) -> int:
         segment = self._segment
@@ -316,31 +295,20 @@ class AuditLog:
         record["seq"] = self._ledger.written + 1
         return self._write(segment, encode(record))
 
-    def _write(self, segment: _Segment, line: bytes) -> int:
+    def _write(self, segment: OpenSegment, line: bytes) -> int:
         try:
             if segment.records and self._is_full(segment, len(line)):
                 segment = self._rotate(segment)
-            if self._disk.write(segment.fd, line) != len(line):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))  # noqa: TRY301 - a short write means just that
+            segment.write(line)
         except OSError as error:
             self._fail(error)
             raise LogUnavailableError(self._cause) from error
-        segment.size += len(line)
         segment.records += 1
         if self._notary is not None:
             self._notary.add(line)
         if self._timer is None:
             self._timer = self._loop.call_later(self._settings.sync_seconds, self._sync_tick)
         return self._ledger.write()
-
-    def _owe(self, record: dict[str, Any]) -> None:
-        """An outcome whose intent is in the log is written when the log comes back: every request has one."""
-        outcome = record["outcome"]
-        if outcome is Outcome.INTENT or outcome is Outcome.STARTED or len(self._owed) >= MAX_OWED:
-            return
-        key = intent_key(record)
-        if self._open_intents.pop(key, None) is not None:
-            self._owed[key] = record
 
     # -- durability
 
@@ -376,29 +344,25 @@ class AuditLog:
         self._sync = self._loop.run_in_executor(self._thread, self._sync_all, [*retired, segment], sizes)
         self._sync.add_done_callback(lambda done: self._sync_done(done, retired, upto, generation))
 
-    def _sync_all(self, owing: list[_Segment], sizes: list[int]) -> None:
+    def _sync_all(self, owing: list[OpenSegment], sizes: list[int]) -> None:
         """Oldest first, in the thread: what a segment owes is on the disk before a later one counts."""
         for segment, size in zip(owing, sizes, strict=True):
-            if not self._disk.same(segment.fd, segment.path, size):
-                raise OSError(ENOENT, f"{segment.path.name} was removed, replaced or cut")
-            self._disk.sync(segment.fd)
+            segment.sync(size)
         if self._notary is not None:
             self._notary.tidy()
 
-    def _sign(self, segment: _Segment) -> None:
+    def _sign(self, segment: OpenSegment) -> None:
         """A checkpoint over every line so far, if the last line is none. Raises OSError."""
         line = self._notary.checkpoint() if self._notary is not None else None
         if self._notary is None or line is None:
             return
-        if self._disk.write(segment.fd, line) != len(line):
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
-        segment.size += len(line)
+        segment.write(line)
         self._notary.signed(line)
 
-    def _sync_done(self, done: asyncio.Future[None], retired: list[_Segment], upto: int, generation: int) -> None:
+    def _sync_done(self, done: asyncio.Future[None], retired: list[OpenSegment], upto: int, generation: int) -> None:
         self._sync = None
         for segment in retired:
-            self._close_quietly(segment, release=True)
+            segment.close(release=True)
         error = done.exception()
         if generation != self._generation:  # the log failed meanwhile; those who waited were told
             self._close_suspect()
@@ -419,7 +383,7 @@ class AuditLog:
 
     # -- segments
 
-    def _is_full(self, segment: _Segment, more: int) -> bool:
+    def _is_full(self, segment: OpenSegment, more: int) -> bool:
         if self._notary is not None:
             more += CHECKPOINT_BYTES  # there is always room to sign what is there
         return (
@@ -427,7 +391,7 @@ class AuditLog:
             or self._mono() - segment.opened_at > self._settings.segment_seconds
         )
 
-    def _rotate(self, full: _Segment) -> _Segment:
+    def _rotate(self, full: OpenSegment) -> OpenSegment:
         """A new segment; the next sync begins with what the old one owes. Raises OSError.
 
         A signed one is on the disk first: the next segment's key is vouched for at the number of its last line, so a
@@ -440,25 +404,21 @@ class AuditLog:
         self._retired.append(full)
         return fresh
 
-    def _begin_segment(self, *, start: bool = False) -> _Segment:
+    def _begin_segment(self, *, start: bool = False) -> OpenSegment:
         """`start`: the writer begins. Its name is on the disk when this returns. Raises OSError; no state changed."""
         settings, first_seq = self._settings, self._ledger.written + 1
-        fd, path = self._new_file(first_seq)
-        try:
-            reserve = settings.segment_bytes if settings.reserve_bytes is None else settings.reserve_bytes
-            self._disk.reserve(fd, 0, reserve)
-            header = self._header(first_seq, start=start)
-            if self._disk.write(fd, header) != len(header):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))  # noqa: TRY301 - the same clean-up
-            self._disk.sync_directory(settings.directory)
-        except OSError:
-            self._disk.close(fd)
-            path.unlink(missing_ok=True)  # it holds no record; a full disk would collect one a second
-            raise
+        fresh, header = begin(
+            self._disk,
+            settings.directory,
+            first_seq,
+            lambda: self._header(first_seq, start=start),
+            reserve_bytes=settings.segment_bytes if settings.reserve_bytes is None else settings.reserve_bytes,
+            mono=self._mono,
+        )
         if self._notary is not None:
             self._notary.begun(header)
-        self._segment = _Segment(fd, path, len(header), self._mono())
-        return self._segment
+        self._segment = fresh
+        return fresh
 
     def _header(self, first_seq: int, *, start: bool) -> bytes:
         """The first line. Raises OSError: a signed one needs a key of its own."""
@@ -471,15 +431,6 @@ class AuditLog:
             "time": rfc3339(self._clock()),
         }
         return encode({"header": header if self._notary is None else {**header, **self._notary.header()}})
-
-    def _new_file(self, first_seq: int) -> tuple[int, Path]:
-        for attempt in range(MAX_ATTEMPTS):
-            path = self._settings.directory / segment_name(first_seq, attempt)
-            try:
-                return self._disk.open(path), path
-            except FileExistsError:
-                continue
-        raise FileExistsError(17, f"{MAX_ATTEMPTS} segments of number {first_seq} were given up")
 
     # -- failure
 
@@ -495,7 +446,7 @@ class AuditLog:
         if self._sync is None:
             self._close_suspect()
         if lost is not None:
-            self._refuse_lost(lost[0])
+            self._intents.refuse(lost[0], self._clock())
         self._fail_waiting()
         if self._retry is None:
             self._retry = self._loop.call_later(self._settings.retry_seconds, self._try_again)
@@ -505,14 +456,7 @@ class AuditLog:
         for one in self._suspect:
             if one.is_open:
                 one.is_open = False
-                self._close_quietly(one.segment, release=False)
-
-    def _refuse_lost(self, first_lost: int) -> None:
-        """Who waited for these intents is refused, so nothing was sent: that is their outcome."""
-        for key, (seq, intent) in list(self._open_intents.items()):
-            if seq >= first_lost and len(self._owed) < MAX_OWED:
-                del self._open_intents[key]
-                self._owed[key] = self._ending(intent, Outcome.REFUSED)
+                one.segment.close(release=False)
 
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -545,30 +489,13 @@ class AuditLog:
             body = {"segment": one.segment.path.name, "cause": one.cause, "from_seq": first, "to_seq": last}
             self.append(RecordType.LOG_SUSPECT, Outcome.FAILED, body=body)
             del self._suspect[0]
-        while self._owed:
-            key, record = next(iter(self._owed.items()))
+        while self._intents.owed:
+            key, record = next(iter(self._intents.owed.items()))
             if "record_type" in record:
                 self.append(**record)
             else:
                 self._hand_over(record)
-            self._owed.pop(key, None)
-
-    def _ending(self, intent: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
-        """What `append` is given to end an intent of which nothing more is known."""
-        known = {key: intent.get(key) for key in ("cluster", "actor", "login", "source", "body")}
-        event = intent.get("event")
-        if isinstance(event, Mapping):
-            known["event"] = {**event, "stage": "ResponseComplete", "stageTimestamp": rfc3339(self._clock())}
-        same_id = {} if "event" in known else {"record_id": str(intent.get("id"))}
-        return {"record_type": RecordType(str(intent["type"])), "outcome": outcome, **known, **same_id}
-
-    def _close_quietly(self, segment: _Segment, *, release: bool) -> None:
-        """Nothing depends on it any more, so an error here changes nothing that anybody was told."""
-        with suppress(OSError):
-            if release:
-                self._disk.release(segment.fd, segment.size)
-        with suppress(OSError):
-            self._disk.close(segment.fd)
+            self._intents.owed.pop(key, None)
 
 
 def _cause(error: OSError, directory: Path) -> str:
