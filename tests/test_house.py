@@ -17,7 +17,6 @@ OWED = frozenset(
         "auth/state/store.py",
         "proxy/cli/client/cached.py",
         "proxy/cli/client/key.py",
-        "proxy/cli/client/private_file.py",
         "proxy/cli/client/problem.py",
         "proxy/cli/client/saved_login.py",
         "proxy/cli/client/sign_in.py",

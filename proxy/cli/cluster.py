@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from proxy.cli.client import private_file
 from proxy.cli.client.problem import Problem
 from proxy.cli.output import Column, output_option, show
 from proxy.finding import Level
@@ -111,7 +110,8 @@ def add(name: str, *, config_path: Path, replace: bool, no_check: bool, **given:
     cluster = _parse(text, path)
     if not no_check and not _try(cluster):
         raise Problem(f"{name} was not registered; mend what failed, or register it untried with --no-check")
-    write_atomically(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private_file.write(path, text)  # it may name where credentials lie
     click.echo(f"{name} is registered in {path}; a running kwit takes it up by itself.")
     return 0
 
@@ -162,22 +162,6 @@ def cluster_text(name: str, given: Mapping[str, Any]) -> str:
     body["credentials"] = _credentials(ways[0], given)
     text: str = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
     return text
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The whole text or nothing, on disk before its name is. Mode 0600: it may name where credentials lie."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".new")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _credentials(way: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
+from proxy.cli.client import private_file
 from proxy.cli.client.problem import Problem
 
 EXAMPLE_ROLE = """\
@@ -131,13 +131,4 @@ def _write(directory: Path, text: str, connector: str) -> list[Path]:
     }
     for folder in (directory, directory / "roles", directory / "clusters"):
         folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for path, content in wanted.items():
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            continue
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-        written.append(path)
-    return written
+    return [path for path, content in wanted.items() if private_file.create(path, content, mode=0o644)]

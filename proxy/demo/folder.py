@@ -10,12 +10,12 @@ What is there is left as it is, so that changes a person makes to roles or confi
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from proxy.cli.client import private_file
 from proxy.cli.client.problem import Problem
 from proxy.clusters import ClusterFile
 from proxy.config import Config, ConfigError, OidcConnector, parse_section, read_text
@@ -210,14 +210,14 @@ def write(folder: Folder, ports: Ports, *, secret: str, cluster_text: str) -> No
         (folder.path / below).mkdir(mode=0o700, exist_ok=True)
     roles = {"developer": _DEVELOPER, "support": _SUPPORT} if folder.cluster == SANDBOX else {"viewer": _VIEWER}
     for name, text in roles.items():
-        _put(folder.path / "roles" / f"{name}.yaml", text)
-    _put(folder.cluster_file, cluster_text)
-    _put(folder.path / "provider-secret", secret + "\n")
+        private_file.create(folder.path / "roles" / f"{name}.yaml", text)
+    private_file.create(folder.cluster_file, cluster_text)
+    private_file.create(folder.path / "provider-secret", secret + "\n")
     names = {"installation": INSTALLATION, "connector": CONNECTOR, "client_id": CLIENT_ID}
     settings = _KWIT.format(
         **names, kube=ports.kube, web=ports.web, operations=ports.operations, provider=ports.provider
     )
-    _put(folder.config, settings)
+    private_file.create(folder.config, settings)
 
 
 def sandbox_cluster(folder: Folder, ports: Ports, *, token: str) -> str:
@@ -225,7 +225,7 @@ def sandbox_cluster(folder: Folder, ports: Ports, *, token: str) -> str:
     # one after the other: of parents that are made on the way the mode is not ours to say
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.cluster_directory.mkdir(mode=0o700, exist_ok=True)
-    _put(folder.cluster_directory / "token", token + "\n")
+    private_file.create(folder.cluster_directory / "token", token + "\n")
     return f"""\
 # What `kwit cluster add` writes for a cluster: where it is, whose certificate to trust, how kwit proves itself there.
 name: {SANDBOX}
@@ -234,16 +234,6 @@ server: https://127.0.0.1:{ports.cluster}
 ca_file: ../cluster/ca.crt
 credentials: {{kind: token_file, path: ../cluster/token}}
 """
-
-
-def _put(path: Path, text: str) -> None:
-    """For us alone; a file that is there stays."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _port(url: str, path: Path) -> int:

@@ -27,6 +27,17 @@ def write(path: Path, text: str, *, mode: int = 0o600) -> None:
         raise
 
 
+def create(path: Path, text: str, *, mode: int = 0o600) -> bool:
+    """Write the file if there is none; False where there is one, which stays as it is. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock while the block runs; the kernel lets go of it if the process dies."""

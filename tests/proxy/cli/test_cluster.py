@@ -4,7 +4,7 @@ import stat
 import pytest
 import yaml
 
-from proxy.cli.cluster import cluster_text, listing, write_atomically
+from proxy.cli.cluster import cluster_text, listing
 from proxy.cli.commands import run
 from proxy.clusters import load_cluster
 from tests.fakes.probed_apiserver import ProbedAPIServer
@@ -140,15 +140,6 @@ def test_an_empty_listing_says_how_to_add_one(installed, capsys):
     assert run(["cluster", "ls", "-c", str(installed / "kwit.yaml")]) == 0
     captured = capsys.readouterr()
     assert (captured.out, "kwit cluster add" in captured.err) == ("", True)
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "a.yaml"
-    path.write_text("old")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, "new")
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("a.yaml", "old")]
 
 
 def test_a_manifest_grants_the_groups_that_the_roles_send(tmp_path, capsys):
