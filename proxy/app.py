@@ -203,15 +203,14 @@ class App:
             changes = await self.in_force.refresh(self._clock())
             if self.web is not None:
                 await self._record(changes)
-            for server in (self.kube, self.web):
-                if server is not None:
-                    server.sweep()
+            for server in self._servers():
+                server.sweep()
 
     async def _record(self, changes: Changes) -> None:
         """Changes of what decides are in force before they can be recorded; one that cannot be is said here."""
         assert self.web is not None
-        for record_type, body in _bodies(changes, self.in_force):
-            self._say(_line(record_type, body))
+        for record_type, body, line in _notices(changes, self.in_force):
+            self._say(line)
             outcome = Outcome.REFUSED if "error" in body else Outcome.DONE
             try:
                 await self.web.writer.record(record_type, {"outcome": outcome, "body": body})
@@ -220,49 +219,46 @@ class App:
 
     def report(self) -> Report:
         """How this process does."""
-        logs = [server.writer.log for server in (self.kube, self.web) if server is not None]
-        causes = [log.cause for log in logs if not log.available]
-        problem = "; ".join(sorted({*causes, self.in_force.too_old(self._clock())} - {""}))
+        problem = "; ".join(sorted({*self._log_causes(), self.in_force.too_old(self._clock())} - {""}))
         return Report(self.kube.metrics if self.kube is not None else Metrics(), problem)
 
     def checks(self) -> list[Check]:
         """The lines of /readyz."""
-        here = [server for server in (self.kube, self.web) if server is not None]
-        causes = sorted({server.writer.log.cause for server in here} - {""})
         workers = [Check(f"worker-{n}", report.problem) for n, report in enumerate(self._others())]
         noted = [Check(what, why, fatal=False) for what, why in self.in_force.problems()]
         state = Check("state", self.in_force.too_old(self._clock()))
-        return [Check("log", "; ".join(causes)), state, *workers, *noted]
+        return [Check("log", "; ".join(self._log_causes())), state, *workers, *noted]
 
     def metrics(self) -> str:
         """The page of /metrics, over all processes."""
         reports = [self.report(), *self._others()]
-        available = not any(check.problem for check in self.checks() if check.name == "log")
-        return total(report.metrics for report in reports).render(log_available=available)
+        return total(report.metrics for report in reports).render(log_available=not self._log_causes())
+
+    def _servers(self) -> list[KubeServer | WebServer]:
+        return [server for server in (self.kube, self.web) if server is not None]
+
+    def _log_causes(self) -> list[str]:
+        """Why logs of this process cannot be written; empty while all can."""
+        return sorted({server.writer.log.cause for server in self._servers()} - {""})
 
 
-def _bodies(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict[str, object]]]:
-    found: list[tuple[RecordType, dict[str, object]]] = []
+def _notices(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict[str, object], str]]:
+    """What is to be recorded of changes, and the line that says the same to whoever runs the server."""
+    found: list[tuple[RecordType, dict[str, object], str]] = []
     if changes.roles:
-        found.append((RecordType.ROLE_CHANGE, {"roles": list(in_force.roles.names)}))
+        names = in_force.roles.names
+        line = f"roles: {', '.join(names) or 'none, so every request is refused'}"
+        found.append((RecordType.ROLE_CHANGE, {"roles": list(names)}, line))
     if changes.roles_error:
-        found.append((RecordType.ROLE_CHANGE, {"error": changes.roles_error}))
+        line = f"roles: the last good ones stay:\n{changes.roles_error}"
+        found.append((RecordType.ROLE_CHANGE, {"error": changes.roles_error}, line))
     if changes.clusters:
-        found.append((RecordType.CONFIG_CHANGE, {"what": f"clusters: {', '.join(in_force.served()) or 'none'}"}))
+        line = f"clusters: {', '.join(in_force.served()) or 'none'}"
+        found.append((RecordType.CONFIG_CHANGE, {"what": line}, line))
     if changes.clusters_error:
-        found.append((RecordType.CONFIG_CHANGE, {"what": "clusters", "error": changes.clusters_error}))
+        line = f"clusters: the last good ones stay:\n{changes.clusters_error}"
+        found.append((RecordType.CONFIG_CHANGE, {"what": "clusters", "error": changes.clusters_error}, line))
     return found
-
-
-def _line(record_type: RecordType, body: Mapping[str, object]) -> str:
-    if "error" in body:
-        what = "roles" if record_type is RecordType.ROLE_CHANGE else "clusters"
-        return f"{what}: the last good ones stay:\n{body['error']}"
-    if record_type is RecordType.ROLE_CHANGE:
-        names = body["roles"]
-        assert isinstance(names, list)
-        return f"roles: {', '.join(names) or 'none, so every request is refused'}"
-    return str(body["what"])
 
 
 def _bound(section: str, address: Address) -> socket.socket:

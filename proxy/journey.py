@@ -1,9 +1,9 @@
-"""The journey of a request: one function, in this order, readable top to bottom.
+"""The journey of a request, in this order:
 
 origin → who → what → may they → as whom → intent record → upstream → relay → outcome record.
 
-Steps are plain calls (`proxy.filters`); each returns a Refusal to stop. Everything that must happen at the end, the
-outcome record above all, happens in `_answer` and `_outcome`, whichever way the request went.
+Steps are plain calls (`proxy.filters`); each returns a Refusal to stop. Whatever is not done ends in `_refuse` or
+`_answer`, with its record; what is done was recorded by `complete`, before its last byte.
 """
 
 from __future__ import annotations
