@@ -4,7 +4,6 @@ be missing, nothing may be acknowledged that a failed sync covered, and the next
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import subprocess
@@ -19,41 +18,25 @@ from recordings.audit.log import AuditLog, LogSettings
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segments import forwards, segments
 from recordings.errors import LogUnavailableError
+from tests.recordings.audit.failing_disk import FailingDisk
 
 ROUNDS = 6
 """Of intent, outcome and read; with segments of 900 bytes they rotate several times."""
 
 
-class Disk(RealDisk):
-    """Fails call number `at` with `kind`; keeps what a power cut would leave."""
+class Disk(FailingDisk):
+    """Keeps besides what a power cut would leave."""
 
     def __init__(self, at: int, kind: str) -> None:
-        self.at, self.kind, self.count = at, kind, 0
+        super().__init__(at, kind)
         self.paths: dict[int, Path] = {}
         self.safe: dict[Path, int] = {}
         self.suspect: set[Path] = set()
 
-    def _fails(self) -> bool:
-        self.count += 1
-        return self.count - 1 == self.at
-
-    def _call(self) -> None:
-        if self._fails():
-            number = getattr(errno, self.kind, errno.EIO)
-            raise OSError(number, os.strerror(number))
-
     def open(self, path: Path) -> int:
-        self._call()
         fd = super().open(path)
         self.paths[fd], self.safe[path] = path, 0
         return fd
-
-    def write(self, fd: int, data: bytes) -> int:
-        if self._fails():
-            if self.kind != "short":
-                raise OSError(getattr(errno, self.kind), self.kind)
-            return super().write(fd, data[: len(data) // 2])
-        return super().write(fd, data)
 
     def sync(self, fd: int) -> None:
         path, size = self.paths[fd], os.fstat(fd).st_size
@@ -62,17 +45,9 @@ class Disk(RealDisk):
         except OSError:
             self.suspect.add(path)
             raise
-        super().sync(fd)
+        RealDisk.sync(self, fd)  # its turn to fail was just now
         if path not in self.suspect:  # the kernel has dropped what the failed sync covered
             self.safe[path] = size
-
-    def sync_directory(self, path: Path) -> None:
-        self._call()
-        super().sync_directory(path)
-
-    def reserve(self, fd: int, offset: int, length: int) -> None:
-        self._call()
-        super().reserve(fd, offset, length)
 
     def cut_power(self) -> None:
         for path, size in self.safe.items():

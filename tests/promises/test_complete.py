@@ -19,7 +19,7 @@ from aiohttp import web
 from proxy.config import Config
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
-from tests.promises.conftest import Upstream, settled
+from tests.promises.conftest import Answer, Upstream, settled
 from tests.proxy.running import At, Deps, Engineer, Running
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -33,6 +33,20 @@ def outcomes(records: list[dict]) -> dict[str, list[str]]:
         if record["outcome"] != "started":
             found.setdefault(record["event"]["auditID"], []).append(record["outcome"])
     return found
+
+
+def watch(event: bytes, upstream: Upstream) -> Answer:
+    """An answer that begins with this and then lasts as long as the test."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(event)
+        with suppress(OSError, asyncio.CancelledError):
+            await upstream.over.wait()
+        return response
+
+    return answer
 
 
 async def test_a_read_that_is_done_leaves_one_outcome_and_a_write_an_intent_and_one(running: Running, ask) -> None:
@@ -106,15 +120,7 @@ async def test_a_client_that_leaves_while_its_intent_is_written_is_aborted_and_n
 async def test_a_watch_that_the_client_ends_is_aborted_with_its_bytes(
     running: Running, upstream: Upstream, ada: ssl.SSLContext
 ) -> None:
-    async def watch(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(b'{"type":"ADDED"}\n')
-        with suppress(OSError, asyncio.CancelledError):
-            await upstream.over.wait()
-        return response
-
-    upstream.answer = watch
+    upstream.answer = watch(b'{"type":"ADDED"}\n', upstream)
     url = running.config.kube.url + PODS + "?watch=1"
     async with aiohttp.ClientSession() as client, client.get(url, ssl=ada) as answer:
         assert await answer.content.readline() == b'{"type":"ADDED"}\n'
@@ -129,15 +135,7 @@ async def test_nothing_is_recorded_of_a_request_after_its_outcome(
 ) -> None:
     monkeypatch.setattr("proxy.journey.STARTED_SECONDS", 0.05)
 
-    async def watch(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(b"{}")
-        with suppress(OSError, asyncio.CancelledError):
-            await upstream.over.wait()
-        return response
-
-    upstream.answer = watch
+    upstream.answer = watch(b"{}", upstream)
     url = running.config.kube.url + PODS + "?watch=1"
     async with aiohttp.ClientSession() as client, client.get(url, ssl=ada) as answer:
         await answer.content.readexactly(2)

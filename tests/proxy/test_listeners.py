@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
@@ -39,16 +40,18 @@ def client_context(tmp_path, ca, server_ca):
     return context
 
 
-async def exchange(tmp_path, request, limits=LIMITS):
+@asynccontextmanager
+async def serving(tmp_path, *, keep_alive, limits=LIMITS):
+    """The listener, what it refused, the heads that reached the journey, and a way to connect to it."""
     ca = load_or_create_ca(tmp_path, "client", "client CA", NOW)
     server_ca = load_or_create_ca(tmp_path, "server", "server CA", NOW)
     chain, key = serving_certificate(tmp_path, "kube", server_ca, ["127.0.0.1"], now=NOW)
-    refused, heads = [], []
+    refused, heads, context = [], [], client_context(tmp_path, ca, server_ca)
 
     async def journey(connection, head):
         heads.append((connection.credential.login_id, head.method, head.target))
         connection.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        connection.next_request(keep_alive=False)
+        connection.next_request(keep_alive=keep_alive)
 
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
@@ -58,20 +61,25 @@ async def exchange(tmp_path, request, limits=LIMITS):
         loop=asyncio.get_running_loop(),
         installation="demo",
         limits=limits,
-        refused=lambda *what: refused.append(what[0]),
+        refused=lambda *what: refused.append(what),
         metrics=Metrics(),
         clock=lambda: NOW,
         random=os.urandom,
     )
     listener.start(listening)
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_context(tmp_path, ca, server_ca))
+        yield listener, refused, heads, lambda: asyncio.open_connection("127.0.0.1", port, ssl=context)
+    finally:
+        await listener.stop()
+
+
+async def exchange(tmp_path, request):
+    async with serving(tmp_path, keep_alive=False) as (_, refused, heads, connect):
+        reader, writer = await connect()
         writer.write(request)
         answer = await reader.read()
         writer.close()
-        return answer, heads, refused
-    finally:
-        await listener.stop()
+    return answer, heads, [reason for reason, *_ in refused]
 
 
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -96,36 +104,13 @@ def test_a_malformed_request_is_told_once_recorded_once_and_the_connection_ends(
     ],
 )
 async def test_a_connection_over_a_limit_is_closed_and_recorded_and_there_is_room_after_it(tmp_path, limits, reason):
-    ca = load_or_create_ca(tmp_path, "client", "client CA", NOW)
-    server_ca = load_or_create_ca(tmp_path, "server", "server CA", NOW)
-    chain, key = serving_certificate(tmp_path, "kube", server_ca, ["127.0.0.1"], now=NOW)
-    refused, context = [], client_context(tmp_path, ca, server_ca)
+    async with serving(tmp_path, keep_alive=True, limits=limits) as (listener, refused, _, connect):
 
-    async def journey(connection, _head):
-        connection.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        connection.next_request(keep_alive=True)
+        async def ask():
+            reader, writer = await connect()
+            writer.write(b"GET /api HTTP/1.1\r\nHost: a\r\n\r\n")
+            return await reader.readuntil(b"\r\n\r\n"), writer
 
-    listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    listener = KubeListener(
-        kube_ssl_context(str(chain), str(key), ca.pem),
-        journey,
-        loop=asyncio.get_running_loop(),
-        installation="demo",
-        limits=limits,
-        refused=lambda *what: refused.append(what),
-        metrics=Metrics(),
-        clock=lambda: NOW,
-        random=os.urandom,
-    )
-    listener.start(listening)
-
-    async def ask():
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        writer.write(b"GET /api HTTP/1.1\r\nHost: a\r\n\r\n")
-        return await reader.readuntil(b"\r\n\r\n"), writer
-
-    try:
         answer, first = await ask()
         assert answer.startswith(b"HTTP/1.1 204 ")
         with pytest.raises((OSError, asyncio.IncompleteReadError)):
@@ -139,5 +124,3 @@ async def test_a_connection_over_a_limit_is_closed_and_recorded_and_there_is_roo
         answer, again = await ask()
         again.close()
         assert answer.startswith(b"HTTP/1.1 204 ")
-    finally:
-        await listener.stop()

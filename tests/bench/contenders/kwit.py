@@ -26,4 +26,5 @@ def start_kwit(folder: Path, upstream: str, certificates: Certificates) -> Runni
         certificates.proxy.key,
     ]
     process = start(command, port, folder / "output.log", CHECKOUT)
-    return Running(f"127.0.0.1:{port}", folder / "person.pem", folder / "person.key", folder / "ca.pem", process)
+    ca = folder / "data" / "ca" / "servers.crt"
+    return Running(f"127.0.0.1:{port}", folder / "person.pem", folder / "person.key", ca, process)

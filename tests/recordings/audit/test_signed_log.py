@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from recordings.audit.segments import forwards, segments
 from recordings.audit.verdict import Kind, Verdict
 from recordings.audit.verify import verify
 from recordings.errors import LogUnavailableError
+from tests.recordings.audit.failing_disk import FailingDisk
 
 ROOT = Ed25519Signer.of("acme/audit-root", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 CHANGE = RecordType.CONFIG_CHANGE
@@ -232,45 +232,6 @@ async def test_a_checkpoint_that_cannot_be_written_refuses_who_waits(signed: Any
 
 
 # -- every call fails once
-
-
-class FailingDisk(RealDisk):
-    """Call number `at` fails with `kind`."""
-
-    def __init__(self, at: int, kind: str) -> None:
-        self.at, self.kind, self.count = at, kind, 0
-
-    def _fails(self) -> bool:
-        self.count += 1
-        return self.count - 1 == self.at
-
-    def _call(self) -> None:
-        if self._fails():
-            number = getattr(errno, self.kind, errno.EIO)
-            raise OSError(number, os.strerror(number))
-
-    def open(self, path: Path) -> int:
-        self._call()
-        return super().open(path)
-
-    def write(self, fd: int, data: bytes) -> int:
-        if self._fails():
-            if self.kind != "short":
-                raise OSError(getattr(errno, self.kind), self.kind)
-            return super().write(fd, data[: len(data) // 2])
-        return super().write(fd, data)
-
-    def sync(self, fd: int) -> None:
-        self._call()
-        super().sync(fd)
-
-    def sync_directory(self, path: Path) -> None:
-        self._call()
-        super().sync_directory(path)
-
-    def reserve(self, fd: int, offset: int, length: int) -> None:
-        self._call()
-        super().reserve(fd, offset, length)
 
 
 def a_log(directory: Path, disk: RealDisk) -> AuditLog:
