@@ -135,7 +135,7 @@ async def test_an_answer_that_is_not_valid_never_passes_byte_by_byte_either(answ
             it.server.respond(OK)
         elif it.log.outcomes == [(FAILED, 200)]:
             assert (codes(client.received), client.wire.aborted) == ([200], True)
-            assert not client.received.endswith(b"0\r\n\r\n")
+            assert not client.received.partition(b"\r\n\r\n")[2].endswith(b"0\r\n\r\n")  # an audit id may end in 0
         else:
             assert (codes(client.received), client.closed) == ([502], True)
             assert it.log.outcomes == [(FAILED, 502)]
