@@ -168,7 +168,7 @@ class Journey:
         try:
             return await self._pool.connect(endpoint, key)
         except TimeoutError:
-            return RelayResult(End.UPSTREAM_GONE, detail="timeout: no connection to the API server in time")
+            return RelayResult(End.UPSTREAM_TIMEOUT, detail="timeout: no connection to the API server in time")
         except ssl.SSLError as error:
             return RelayResult(End.UPSTREAM_GONE, detail=f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}")
         except OSError as error:
@@ -233,7 +233,7 @@ class Journey:
             return Refusal(
                 Reason.UPSTREAM_INVALID, f"cluster {cluster!r} sent an answer that is not valid HTTP ({result.detail})"
             )
-        if result.detail.startswith("timeout"):
+        if result.end is End.UPSTREAM_TIMEOUT:
             return Refusal(Reason.CLUSTER_TIMEOUT, f"cluster {cluster!r} does not answer; ask its owners, or try again")
         return Refusal(
             Reason.CLUSTER_UNREACHABLE,

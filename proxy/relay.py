@@ -27,6 +27,7 @@ class End(StrEnum):
     DONE = "done"
     CLIENT_GONE = "client_gone"
     UPSTREAM_GONE = "upstream_gone"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_INVALID = "upstream_invalid"
     LOG_UNAVAILABLE = "log_unavailable"
 

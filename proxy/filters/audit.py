@@ -24,10 +24,11 @@ OUTCOMES = {
     End.DONE: Outcome.DONE,
     End.CLIENT_GONE: Outcome.ABORTED,
     End.UPSTREAM_GONE: Outcome.FAILED,
+    End.UPSTREAM_TIMEOUT: Outcome.FAILED,
     End.UPSTREAM_INVALID: Outcome.FAILED,
     End.LOG_UNAVAILABLE: Outcome.FAILED,
 }
-MAX_SECRET_HEADER = 128
+MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
 
@@ -74,26 +75,25 @@ class AuditFilter:
 
     async def intent(self, context: RequestContext) -> Refusal | None:
         """Durable when this returns None."""
-        try:
-            seq = self._append(context, Outcome.INTENT, "RequestReceived", None)
-            await self._log.durable(seq)
-        except LogUnavailableError:
-            return self.unavailable() or Refusal(Reason.LOG_UNAVAILABLE, "the audit log failed just now; try again")
-        return None
+        return await self._durably(context, Outcome.INTENT, "RequestReceived", None)
 
     async def refused(self, context: RequestContext, refusal: Refusal) -> Refusal | None:
         """One record, durable before the refusal is told. A Refusal when even that cannot be written."""
+        return await self._durably(
+            context,
+            Outcome.REFUSED,
+            "ResponseComplete",
+            refusal.code,
+            status_reason=refusal.status_reason,
+            message=refusal.message,
+            reason=refusal.reason.value,
+        )
+
+    async def _durably(
+        self, context: RequestContext, outcome: Outcome, stage: str, code: int | None, **rest: Any
+    ) -> Refusal | None:
         try:
-            seq = self._append(
-                context,
-                Outcome.REFUSED,
-                "ResponseComplete",
-                refusal.code,
-                status_reason=refusal.status_reason,
-                message=refusal.message,
-                reason=refusal.reason.value,
-            )
-            await self._log.durable(seq)
+            await self._log.durable(self._append(context, outcome, stage, code, **rest))
         except LogUnavailableError:
             return self.unavailable() or Refusal(Reason.LOG_UNAVAILABLE, "the audit log failed just now; try again")
         return None
@@ -114,7 +114,7 @@ class AuditFilter:
                 context,
                 OUTCOMES[result.end],
                 "ResponseComplete",
-                result.status if result.end is End.DONE or result.started else _code(result),
+                result.status if result.end is End.DONE or result.started else _CODES.get(result.end),
                 message=result.detail,
                 extra=extra,
             )
@@ -178,7 +178,7 @@ class AuditFilter:
             annotations.update(extra)
         own = context.head.fields.get(b"audit-id")
         if own is not None:
-            annotations["kubewitness.dev/client-audit-id"] = own[:MAX_SECRET_HEADER].decode()
+            annotations["kubewitness.dev/client-audit-id"] = own[:MAX_CLIENT_AUDIT_ID].decode()
         if context.head.fields.get(b"authorization") is not None:
             annotations["kubewitness.dev/stripped"] = "authorization"
         impersonated = None
@@ -204,33 +204,26 @@ class AuditFilter:
         return {name: value for name, value in members.items() if value is not None}
 
 
-def _code(result: RelayResult) -> int | None:
-    if result.end is End.UPSTREAM_GONE:
-        return 504 if result.detail.startswith("timeout") else 502
-    return 502 if result.end is End.UPSTREAM_INVALID else None
+_CODES = {End.UPSTREAM_GONE: 502, End.UPSTREAM_TIMEOUT: 504, End.UPSTREAM_INVALID: 502}
+"""Of answers that are ours, since upstream gave none."""
 
 
 def _facts(context: RequestContext, key: bytes) -> RequestFacts:
+    """What is known of the request; before its target was read, that is its method and address."""
     head, info, target = context.head, context.info, context.target
     raw = target.raw if target is not None else head.target
-    agent = head.fields.get(b"user-agent") or b""
-    if info is None:
-        return RequestFacts(
-            context.audit_id,
-            head.method.lower(),
-            redact_uri(raw.decode("ascii", "backslashreplace"), key),
-            agent.decode(),
-            context.source,
-            context.received_at,
-            False,
-        )
-    return RequestFacts(
+    common = (
         context.audit_id,
-        info.verb,
+        head.method.lower() if info is None else info.verb,
         redact_uri(raw.decode("ascii", "backslashreplace"), key),
-        agent.decode(),
+        (head.fields.get(b"user-agent") or b"").decode(),
         context.source,
         context.received_at,
+    )
+    if info is None:
+        return RequestFacts(*common, is_resource_request=False)
+    return RequestFacts(
+        *common,
         info.is_resource_request,
         info.api_group,
         info.api_version,
