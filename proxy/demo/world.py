@@ -19,8 +19,8 @@ from deploy.sandbox.idp import Client, SandboxIdentityProvider
 from proxy.app import App, StartError
 from proxy.cli.client.problem import Problem
 from proxy.cluster_probe import probe
-from proxy.clusters import ClusterFile, build_cluster
-from proxy.config import Config, ConfigError, parse_section, read_text
+from proxy.clusters import load_cluster
+from proxy.config import Config, ConfigError
 from proxy.demo import folder as files
 from proxy.demo.folder import SANDBOX, Folder, Ports
 from proxy.demo.furniture import furnish
@@ -129,9 +129,8 @@ class World:
 
     async def _try_own_cluster(self) -> None:
         """A cluster that cannot be reached, or where the account may not impersonate, has no story to tell."""
-        path = self.folder.cluster_file
         try:
-            cluster = build_cluster(parse_section(ClusterFile, read_text(path), path=path), path)
+            cluster = load_cluster(self.folder.cluster_file)
         except ConfigError as error:
             raise Problem(f"this cluster cannot be used:\n{error}") from error
         failed = [finding for finding in await probe(cluster, self._clock()) if finding.level is Level.FAIL]

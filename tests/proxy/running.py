@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import tempfile
 import time
@@ -22,6 +21,7 @@ from proxy.config import Config
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
 from tests.auth.connectors.provider import CLIENT_ID, CLIENT_SECRET
+from tests.e2e.cluster import free_ports
 from tests.proxy.web.conftest import Engineer
 
 UPSTREAM_CA = new_ca("upstream", 1_700_000_000.0)
@@ -38,14 +38,6 @@ kind: RoleBinding
 metadata: {name: developers}
 spec: {role: developer, subjects: [{kind: Group, connector: corp, name: eng}]}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def configuration(folder: Path, issuer: str, upstream: int, **changes: Any) -> Path:

@@ -13,7 +13,8 @@ import pytest
 from proxy.app import App, StartError, node_name
 from proxy.config import Config
 from tests.auth.connectors.provider import Provider
-from tests.proxy.running import ROLES, Running, cluster, configuration, free_ports, run
+from tests.e2e.cluster import free_ports
+from tests.proxy.running import ROLES, Running, cluster, configuration, run
 
 
 @pytest.fixture
