@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from auth.mapping import compile_expression
 from auth.placed_yaml import MAX_CHARACTERS, YamlError, read_yaml
+from proxy.config_audit import Audit, Durability
 from proxy.config_mistakes import ConfigError, Mistake, explain
+from proxy.config_recordings import Recordings
+from proxy.config_section import Section
 from proxy.config_types import (
     MAX_WORKERS,
     Address,
@@ -31,7 +33,6 @@ from proxy.config_types import (
     IssuerUrl,
     ListenAddress,
     PathBesideFile,
-    Size,
     Text,
     Workers,
     duration_text,
@@ -45,20 +46,16 @@ MAX_SECRET_BYTES = 16_384
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
-__all__ = ["Config", "ConfigError", "Mistake", "Section", "json_schema", "parse_section", "read_client_secret"]
-
-
-class Section(BaseModel):
-    """A part of a file that people write: unknown keys are mistakes, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-class Durability(StrEnum):
-    """What waits for the disk before it goes on."""
-
-    MUTATING = "mutating"
-    STRICT = "strict"
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Durability",
+    "Mistake",
+    "Section",
+    "json_schema",
+    "parse_section",
+    "read_client_secret",
+]
 
 
 class Tls(Section):
@@ -269,19 +266,6 @@ class GithubConnector(Connector):
 AnyConnector = Annotated[OidcConnector | GithubConnector, Field(discriminator="type")]
 
 
-class Audit(Section):
-    """The audit log on this machine's disk."""
-
-    directory: PathBesideFile | None = None
-    """Left out: audit in data_dir."""
-    durability: Durability = Durability.MUTATING
-    """mutating: writes and streams wait for the disk, reads for the kernel; strict: everything waits for the disk."""
-    segment_bytes: Size = Field(default=256 << 20, ge=1 << 20, le=4 << 30)
-    """A segment file is closed at this size."""
-    segment_age: Duration = Field(default=86_400, ge=60, le=7 * 86_400)
-    """Or at this age."""
-
-
 class Config(Section):
     """One kwit server."""
 
@@ -307,6 +291,8 @@ class Config(Section):
     """Role and RoleBinding files; reloaded on change. No roles: everything is refused."""
     audit: Audit = Audit()
     """The audit log."""
+    recordings: Recordings = Recordings()
+    """What is kept of shells, attaches and copies."""
     workers: Workers = 1
     """Processes that serve the kube listener, or auto: one for each core that kwit may use."""
 
@@ -329,6 +315,10 @@ class Config(Section):
     @property
     def audit_directory(self) -> Path:
         return self.audit.directory or self.data_dir / "audit"
+
+    @property
+    def recordings_directory(self) -> Path:
+        return self.recordings.directory or self.data_dir / "recordings"
 
     @property
     def state_path(self) -> Path:

@@ -1,0 +1,30 @@
+"""The configuration of the audit log."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from proxy.config_section import Section
+from proxy.config_types import Duration, PathBesideFile, Size
+
+
+class Durability(StrEnum):
+    """What waits for the disk before it goes on."""
+
+    MUTATING = "mutating"
+    STRICT = "strict"
+
+
+class Audit(Section):
+    """The audit log on this machine's disk."""
+
+    directory: PathBesideFile | None = None
+    """Left out: audit in data_dir."""
+    durability: Durability = Durability.MUTATING
+    """mutating: writes and streams wait for the disk, reads for the kernel; strict: everything waits for the disk."""
+    segment_bytes: Size = Field(default=256 << 20, ge=1 << 20, le=4 << 30)
+    """A segment file is closed at this size."""
+    segment_age: Duration = Field(default=86_400, ge=60, le=7 * 86_400)
+    """Or at this age."""
