@@ -28,7 +28,7 @@ from recordings.audit.merkle import Tree
 from recordings.audit.note import NoteError, PublicKey
 from recordings.audit.record import RecordType
 from recordings.audit.segment_header import SegmentHeader, parse_header
-from recordings.audit.segments import forwards, segment_number, segments, writers
+from recordings.audit.segments import forwards, length, segment_number, segments, writers
 from recordings.audit.verdict import Finding, Kind, Verdict
 
 PROGRESS_LINES = 20_000
@@ -65,7 +65,7 @@ def signed_writers(root: Path) -> list[Path]:
 
 def total_bytes(root: Path) -> int:
     """Of what `verify` will read. Raises OSError."""
-    return sum(path.stat().st_size for writer in signed_writers(root) for path in segments(writer))
+    return sum(length(path) for writer in signed_writers(root) for path in segments(writer))
 
 
 def read_chain(directory: Path, key: PublicKey) -> tuple[tuple[SegmentKey, ...], NoteError | None]:
@@ -209,7 +209,7 @@ class _Writer:
         """A start that a crash cut off before its first line; the next start took the same number."""
         number = segment_number(path.name)
         after = segment_number(following.name) if following is not None else None
-        size = path.stat().st_size
+        size = length(path)
         if number is not None and after is not None and number[0] == after[0]:
             self._verdict.notices.append(f"{path.name}: a start that got no further than {size} bytes")
         elif following is not None or size:
@@ -258,7 +258,7 @@ class _Writer:
     def _scan(self, path: Path, header: SegmentHeader, *, is_last: bool) -> _Scan:
         scan = _Scan(header.tree)
         self._read(path, scan)
-        while is_last and (scan.last_line != scan.line or path.stat().st_size != scan.byte) and self._patience():
+        while is_last and (scan.last_line != scan.line or length(path) != scan.byte) and self._patience():
             self._read(path, scan)
         self._judge_anchor_at(scan.tree)
         self._verdict.lines += scan.line
@@ -308,7 +308,7 @@ class _Writer:
 
     def _judge_end(self, path: Path, scan: _Scan, *, is_last: bool) -> None:
         self._tree = scan.tree
-        end = path.stat().st_size if not is_last else max(scan.byte, path.stat().st_size)
+        end = length(path) if not is_last else max(scan.byte, length(path))
         torn = end - scan.byte
         begin = scan.last_byte + len(scan.last) + 1 if scan.last else 0
         where = (scan.last_line + 1, scan.line, begin, scan.byte)
@@ -352,7 +352,7 @@ class _Writer:
         for line in forwards(path):
             self._verdict.lines += 1
             self._verdict.bytes += len(line) + 1
-        self._progress(path.stat().st_size)
+        self._progress(length(path))
 
     # -- anchors
 
