@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -28,3 +29,7 @@ class Audit(Section):
     """A segment file is closed at this size."""
     segment_age: Duration = Field(default=86_400, ge=60, le=7 * 86_400)
     """Or at this age."""
+    policy_profile: Literal["proxy", "gce", "cis", "falco", "metadata"] = "proxy"
+    """Which audit policy decides what is exported and shown; `kwit audit policy show NAME` prints one."""
+    policy_file: PathBesideFile | None = None
+    """An audit.k8s.io/v1 Policy instead of a profile."""

@@ -15,6 +15,7 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_policy import command as policy
 from proxy.cli.audit_prove import prove
 from proxy.cli.audit_verify import verify
 from proxy.cli.client.problem import Problem
@@ -81,6 +82,7 @@ def command() -> None:
     """
 
 
+command.add_command(policy)
 command.add_command(verify)
 command.add_command(prove)
 
