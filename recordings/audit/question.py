@@ -73,7 +73,7 @@ class Question:
             for needle in needles:
                 if needle not in line:
                     return False
-            if (since or until) and not (since <= _time(line) and (not until or _time(line) < until)):
+            if (since or until) and not (since <= time_of(line) and (not until or time_of(line) < until)):
                 return False
             return text in line.lower() if text else True
 
@@ -169,7 +169,7 @@ def _spelled(text: str) -> bytes:
         raise QuestionError("text of whole characters") from error
 
 
-def _time(line: bytes) -> bytes:
+def time_of(line: bytes) -> bytes:
     """The envelope's time; it stands before anything that a client wrote."""
     at = line.find(_TIME_KEY) + len(_TIME_KEY)
     return line[at : at + _TIME_LENGTH]
