@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proxy.request_info import RequestInfo
     from proxy.target import Target
     from proxy.upstream import Endpoint
+    from recordings.audit.policy.policy import Decided
 
 
 @dataclass(slots=True)
@@ -40,3 +41,4 @@ class RequestContext:
     impersonation: Impersonation | None = None  # impersonation
     identity_lines: bytes = b""  # impersonation
     passage: Passage | None = None  # remembered, where the same passed before
+    detail: Decided | None = None  # audit: what the policy says of it

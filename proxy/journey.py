@@ -67,6 +67,7 @@ class Journey:
         refusal = self._decide(context)
         if refusal is not None:
             return self._refuse(connection, context, refusal)
+        context.detail = self._audit.detail(context)
         if self._audit.waits_for_intent(context):
             return self._after_intent(connection, context)
         return self._exchange(connection, context)

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 
 from proxy.audit_id import RandomBlock
+from proxy.audit_policy_file import load_policy
 from proxy.config import Config, Durability
 from proxy.filters.audit import AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
@@ -90,6 +91,7 @@ class KubeServer:
                 self._clock,
                 strict=config.audit.durability is Durability.STRICT,
                 redaction_key=keys.redaction,
+                policy=load_policy(config.audit.policy_file or config.audit.policy_profile),
             ),
             self._pool,
             loop=self._loop,

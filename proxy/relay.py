@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from proxy import headers
+from proxy.body_copy import BodyCopy
 from proxy.http1 import ResponseHead
+from recordings.audit.policy.level import Level
 
 if TYPE_CHECKING:
     from proxy.connection import KubeConnection
@@ -44,6 +46,9 @@ class RelayResult:
     detail: str = ""
     close: bool = False
     """The client was told that this is its connection's last answer."""
+    request_body: BodyCopy | None = None
+    response_body: BodyCopy | None = None
+    """Copies of what passed, where the audit policy asks for them."""
 
 
 class RelayOwner(Protocol):
@@ -92,6 +97,11 @@ class Relay:
         self.upstream = upstream
         self.fresh = fresh
         self.result = RelayResult(close=context.head.fields.close or client.draining)
+        fields, detail = context.head.fields, context.detail
+        if detail is not None and detail.level.rank >= Level.REQUEST.rank and fields.has_body:
+            self.result.request_body = BodyCopy(
+                fields.get(b"content-type"), fields.get(b"content-encoding"), chunked=fields.chunked
+            )
         self.response_seen = False
         self.reusable = False
         self.done = False
@@ -105,6 +115,8 @@ class Relay:
     def request_data(self, data: bytes) -> None:
         """Framed bytes of the request's body, already matched."""
         self.result.bytes_in += len(data)
+        if self.result.request_body is not None:
+            self.result.request_body.feed(data)
         self.upstream.send(data)
 
     def request_end(self) -> None:
@@ -126,12 +138,20 @@ class Relay:
     def upstream_head(self, head: ResponseHead) -> None:
         self.response_seen = True
         self.result.status = head.status
+        context = self.context
+        if context.detail is not None and context.detail.level is Level.REQUEST_RESPONSE and not _is_endless(context):
+            pairs = dict(head.headers)
+            self.result.response_body = BodyCopy(
+                pairs.get(b"content-type"), pairs.get(b"content-encoding"), chunked=head.chunked
+            )
         if (head.content_length is None and not head.chunked) or not self.client.body_done:
             self.result.close = True
         self._held.append(headers.client_head(head, self.context.audit_id.encode(), close=self.result.close))
 
     def upstream_body(self, data: bytes) -> None:
         self.result.bytes_out += len(data)
+        if self.result.response_body is not None:
+            self.result.response_body.feed(data)
         self._held.append(data)
 
     def upstream_end(self, *, reusable: bool) -> None:
@@ -171,3 +191,8 @@ class Relay:
             elif self._held:
                 self.client.write_last(self._take())
         self.owner.ended(self)
+
+
+def _is_endless(context: RequestContext) -> bool:
+    """A watch or a log that is followed has no body that a record could hold; nor has the API server's own."""
+    return context.info is not None and context.info.is_long_running

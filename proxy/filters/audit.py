@@ -11,10 +11,15 @@ from auth.identity import Identity
 from proxy.context import RequestContext
 from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal
+from recordings.audit.bodies.body import viewed
+from recordings.audit.bodies.redaction import Redaction
 from recordings.audit.encode import rfc3339
 from recordings.audit.event import RequestFacts, actor, event, user_info
 from recordings.audit.log import AuditLog
 from recordings.audit.pieces import BYTES_IN, BYTES_OUT, joined, pieces
+from recordings.audit.policy.level import Level
+from recordings.audit.policy.policy import AuditPolicy, Decided
+from recordings.audit.policy.rule import PolicyAttributes, PolicyRule
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
@@ -28,6 +33,9 @@ OUTCOMES = {
     End.UPSTREAM_INVALID: Outcome.FAILED,
     End.LOG_UNAVAILABLE: Outcome.FAILED,
 }
+METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
+TRUNCATED = "audit.k8s.io/truncated"
+"""Kubernetes' own annotation: a body was too large to be kept."""
 MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
@@ -43,15 +51,26 @@ _actor = lru_cache(maxsize=4096)(actor)
 class AuditFilter:
     """Intent, ResponseStarted, outcome and refusal of one request, through one log."""
 
-    def __init__(self, log: AuditLog, clock: Callable[[], float], *, strict: bool, redaction_key: bytes) -> None:
+    def __init__(
+        self,
+        log: AuditLog,
+        clock: Callable[[], float],
+        *,
+        strict: bool,
+        redaction_key: bytes,
+        policy: AuditPolicy = METADATA_ONLY,
+    ) -> None:
         """`redaction_key`: one per installation, so that hashes of equal values match.
 
-        `strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do.
+        `strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do. `policy` says
+        whose bodies are kept.
         """
+        self._policy = policy
         self._log = log
         self._clock = clock
         self._strict = strict
         self._redaction_key = redaction_key
+        self._redactions = {omit: Redaction(redaction_key, omit_managed_fields=omit) for omit in (False, True)}
 
     def unavailable(self) -> Refusal | None:
         """A refusal while the log cannot be written: nothing happens without a record."""
@@ -62,6 +81,16 @@ class AuditFilter:
             f"{self._log.cause}; nothing is done without a record. Tell your platform team; it resumes by itself",
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
+
+    def detail(self, context: RequestContext) -> Decided:
+        """What the audit policy says of a request that may pass."""
+        passage = context.passage
+        if passage is not None and passage.detail is not None:
+            return passage.detail
+        decided = self._policy.decide(_attributes(context))
+        if passage is not None:
+            passage.detail = decided
+        return decided
 
     def waits_for_intent(self, context: RequestContext) -> bool:
         info = context.info
@@ -109,6 +138,9 @@ class AuditFilter:
         if cut is not None:
             return self._outcome_again(context, result, cut)
         extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out)}
+        bodies, is_truncated = self._bodies(context, result)
+        if is_truncated:
+            extra[TRUNCATED] = "true"
         try:
             self._append(
                 context,
@@ -117,15 +149,30 @@ class AuditFilter:
                 result.status if result.end is End.DONE or result.started else _CODES.get(result.end),
                 message=result.detail,
                 extra=extra,
+                **bodies,
             )
         except LogUnavailableError:
             return False
         return True
 
+    def _bodies(self, context: RequestContext, result: RelayResult) -> tuple[dict[str, Any], bool]:
+        """(members of the Event by their argument's name, whether one was too large to be kept)."""
+        found: dict[str, Any] = {}
+        truncated, detail, info = False, context.detail, context.info
+        if detail is None or info is None:
+            return found, truncated
+        redaction = self._redactions[detail.omit_managed_fields]
+        resource = "token" if info.subresource == "token" else info.resource
+        for name, copy in (("request_object", result.request_body), ("response_object", result.response_body)):
+            if copy is not None:
+                found[name], too_large = viewed(copy.body(), redaction, self._redaction_key, resource)
+                truncated = truncated or too_large
+        return found, truncated
+
     def _pieces(self, context: RequestContext, result: RelayResult) -> tuple[bytes, ...] | None:
         """The record of a read that passed before, in pieces; None where it has to be made as a whole."""
         passage, status = context.passage, result.status
-        if passage is None or status is None or result.end is not End.DONE:
+        if passage is None or status is None or result.end is not End.DONE or result.response_body is not None:
             return None
         known = passage.records
         if status not in known:
@@ -161,6 +208,8 @@ class AuditFilter:
         message: str = "",
         reason: str = "",
         extra: dict[str, str] | None = None,
+        request_object: Any = None,
+        response_object: Any = None,
     ) -> dict[str, Any]:
         """The record's members behind the envelope."""
         login, credential, verdict = context.login, context.credential, context.verdict
@@ -199,6 +248,9 @@ class AuditFilter:
                 status_reason=status_reason,
                 message=message,
                 impersonated=impersonated,
+                level=_held(context.detail),
+                request_object=request_object,
+                response_object=response_object,
             ),
         }
         return {name: value for name, value in members.items() if value is not None}
@@ -206,6 +258,29 @@ class AuditFilter:
 
 _CODES = {End.UPSTREAM_GONE: 502, End.UPSTREAM_TIMEOUT: 504, End.UPSTREAM_INVALID: 502}
 """Of answers that are ours, since upstream gave none."""
+
+
+def _held(detail: Decided | None) -> Level:
+    """The level in the log: every request is there at Metadata at least; None keeps it out of exports alone."""
+    return Level.METADATA if detail is None or detail.level is Level.NONE else detail.level
+
+
+def _attributes(context: RequestContext) -> PolicyAttributes:
+    info, login = context.info, context.login
+    assert info is not None
+    assert login is not None
+    return PolicyAttributes(
+        login.identity.username,
+        frozenset(login.identity.groups),
+        info.verb,
+        info.is_resource_request,
+        info.path,
+        info.api_group,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+    )
 
 
 def _facts(context: RequestContext, key: bytes) -> RequestFacts:

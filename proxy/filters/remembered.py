@@ -20,6 +20,7 @@ from proxy.filters.request_info import Reading
 from proxy.http1 import Fields
 from proxy.impersonation import Impersonation
 from proxy.status import Refusal
+from recordings.audit.policy.policy import Decided
 
 Key = tuple[str, str, Fields, Reading | None]
 """(the certificate's fingerprint, source address, header lines, target)."""
@@ -42,6 +43,7 @@ class Passage:
     impersonation: Impersonation | None
     identity_lines: bytes
     records: dict[int, tuple[bytes, ...] | None] = field(default_factory=dict)
+    detail: Decided | None = None
 
 
 class RoleSteps:

@@ -12,6 +12,7 @@ from typing import Any
 
 from auth.identity import Identity
 from recordings.audit.encode import rfc3339
+from recordings.audit.policy.level import Level
 
 MAX_USER_AGENT = 1024
 """Kubernetes' own cut."""
@@ -68,6 +69,9 @@ def event(
     status_reason: str = "",
     message: str = "",
     impersonated: Mapping[str, Any] | None = None,
+    level: Level = Level.METADATA,
+    request_object: Any = None,
+    response_object: Any = None,
 ) -> dict[str, Any]:
     """One stage of a request as an Event."""
     agent = facts.user_agent
@@ -76,7 +80,7 @@ def event(
     made: dict[str, Any] = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
-        "level": "Metadata",
+        "level": level,
         "auditID": facts.audit_id,
         "stage": stage,
         "requestURI": facts.request_uri,
@@ -106,6 +110,10 @@ def event(
         if status_reason:
             status["reason"] = status_reason
         made["responseStatus"] = status
+    if request_object is not None:
+        made["requestObject"] = request_object
+    if response_object is not None:
+        made["responseObject"] = response_object
     received = rfc3339(facts.received_at)
     made["requestReceivedTimestamp"] = received
     made["stageTimestamp"] = received if stage == "RequestReceived" else rfc3339(stage_at)

@@ -27,7 +27,7 @@ from auth.rbac import Role, RoleBinding, Rule, Subject, compile_policy
 from auth.state.store import Lock
 from proxy.config import KubeLimits
 from proxy.connection import KubeConnection
-from proxy.filters.audit import AuditFilter
+from proxy.filters.audit import METADATA_ONLY, AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
 from proxy.filters.origin import OriginFilter
 from proxy.filters.remembered import RoleSteps
@@ -38,6 +38,7 @@ from proxy.metrics import Metrics
 from proxy.received import BUFFER_BYTES
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
 from recordings.audit.log import AuditLog
+from recordings.audit.policy.policy import AuditPolicy
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
 
@@ -188,6 +189,7 @@ class Record:
     audit_id: str
     message: str
     annotations: dict[str, str]
+    event: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Log:
@@ -210,9 +212,14 @@ class Log:
         assert record_type is RecordType.KUBE_REQUEST
         if self.cause or outcome in self.refuse:
             raise LogUnavailableError(self.cause or "it broke just now")
-        status = event.get("responseStatus", {})
+        status, annotations = event.get("responseStatus", {}), event.get("annotations", {})
         record = Record(
-            outcome, status.get("code"), event["auditID"], status.get("message", ""), event.get("annotations", {})
+            outcome,
+            status.get("code"),
+            event["auditID"],
+            status.get("message", ""),
+            event.get("annotations", {}),
+            event,
         )
         self.records.append(record)
         return len(self.records)
@@ -470,10 +477,13 @@ async def settle() -> None:
 
 
 @asynccontextmanager
-async def plane(*, limits: KubeLimits | None = None, owed: bool = False) -> AsyncIterator[Plane]:
+async def plane(
+    *, limits: KubeLimits | None = None, owed: bool = False, policy: AuditPolicy = METADATA_ONLY
+) -> AsyncIterator[Plane]:
     """A data plane with one person who may do everything. It is checked at the end.
 
-    `owed`: outcomes that the log could not write are still owed then, as the log itself would remember.
+    `policy`: whose bodies are kept. `owed`: outcomes that the log could not write are still owed then, as the log
+    itself would remember.
     """
     real = asyncio.get_running_loop()
     loop = Loop(real)
@@ -490,7 +500,7 @@ async def plane(*, limits: KubeLimits | None = None, owed: bool = False) -> Asyn
             request_info,
             RoleSteps(lambda: POLICY, lambda _: LABELS, lambda _: ()),
         ),
-        AuditFilter(cast("AuditLog", log), lambda: NOW, strict=False, redaction_key=b"k" * 32),
+        AuditFilter(cast("AuditLog", log), lambda: NOW, strict=False, redaction_key=b"k" * 32, policy=policy),
         pool,
         loop=as_loop,
         clock=lambda: NOW,
