@@ -218,7 +218,7 @@ class Log:
             status.get("code"),
             event["auditID"],
             status.get("message", ""),
-            event.get("annotations", {}),
+            annotations,
             event,
         )
         self.records.append(record)
