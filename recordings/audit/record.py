@@ -51,6 +51,9 @@ class RecordType(StrEnum):
     LOG_RECOVERED = "log.recovered"
     LOG_SUSPECT = "log.suspect"
     LOG_CLOCK = "log.clock"
+    LOG_REMOVED = "log.removed"
+    LOG_HOLD = "log.hold"
+    AUDIT_READ = "audit.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +159,29 @@ TYPES: tuple[TypeRow, ...] = (
         RecordType.LOG_CLOCK,
         "The wall clock went back; `seq` and `mono` give the order.",
         (("from", "RFC 3339"), ("to", "RFC 3339")),
+    ),
+    TypeRow(
+        RecordType.LOG_REMOVED,
+        "Segments are over a limit of the log's retention; they are removed once this is on the disk.",
+        (
+            ("removed", "list of {why, writer, segment, first_seq, last_seq, records, since, until, length, sha256}"),
+            (
+                "standing",
+                "list of {origin, start, end, root}: all lines that are gone, now and before, of every writer",
+            ),
+        ),
+    ),
+    TypeRow(
+        RecordType.LOG_HOLD,
+        "The legal holds changed, which keep what is over those limits.",
+        (
+            ("holds", "list of {name, reason, since, until, created} that hold now"),
+            ("error", "why the file of holds cannot be read; nothing is removed"),
+        ),
+    ),
+    TypeRow(
+        RecordType.AUDIT_READ,
+        "Somebody asked the log through the web listener.",
+        (("question", "what was asked"), ("how", "search, tail, show or export")),
     ),
 )
