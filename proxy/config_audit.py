@@ -33,3 +33,5 @@ class Audit(Section):
     """Which audit policy decides what is exported and shown; `kwit audit policy show NAME` prints one."""
     policy_file: PathBesideFile | None = None
     """An audit.k8s.io/v1 Policy instead of a profile."""
+    root_key_file: PathBesideFile | None = None
+    """Ed25519 private key in PEM that vouches for the log's keys; left out: one is made beside the CAs."""

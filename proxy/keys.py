@@ -14,9 +14,14 @@ from auth.keystore import load_or_create_ca, load_or_create_secret
 from auth.secret import Secret
 from auth.state.seal import KEY_BYTES
 from proxy.config import Config
+from recordings.audit.note import Signer
+from recordings.audit.root_key import given_root_key, load_or_create_root_key, publish
 
 REDACTION_KEY_BYTES = 32
 """HMAC-SHA-256 (security: one per installation, so that hashes of equal values match)."""
+
+ROOT_KEY = "audit-root.key"
+ROOT_PUBLIC_KEY = "root.pub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,21 @@ def load_keys(config: Config, now: float) -> Keys:
         state=Secret(load_or_create_secret(directory / "state.secret", KEY_BYTES)),
         redaction=load_or_create_secret(directory / "redaction.secret", REDACTION_KEY_BYTES),
     )
+
+
+def audit_root(config: Config) -> Signer:
+    """What signs the first key of each of the log's writers. Made on the first start, where no file of it is given.
+
+    Its public key is put into the log's directory, for who looks at the log here; an auditor takes it from elsewhere.
+    Raises LogUnavailableError, OSError.
+    """
+    name, given = f"{config.installation}/audit-root", config.audit.root_key_file
+    if given is None:
+        root = load_or_create_root_key(config.ca_directory / ROOT_KEY, name)
+    else:
+        root = given_root_key(given, name)
+    publish(config.audit_directory / ROOT_PUBLIC_KEY, root.public)
+    return root
 
 
 def issuer(

@@ -10,7 +10,10 @@ from typing import Any
 
 from proxy.audit_id import RANDOM_BYTES, RandomBlock, uuid7
 from proxy.config import Config
+from proxy.keys import audit_root
+from recordings.audit.keyring import Keyring
 from recordings.audit.log import AuditLog, LogSettings
+from recordings.audit.notary import Notary
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.rollup import Rollup
 from recordings.errors import LogUnavailableError
@@ -19,7 +22,7 @@ BOOT_BYTES = 16
 
 
 class LogWriter:
-    """`audit/<node>-<part>/` is this process's alone."""
+    """`audit/<node>-<part>/` is this process's alone; what it holds is signed under the installation's root key."""
 
     def __init__(
         self,
@@ -30,13 +33,16 @@ class LogWriter:
         clock: Callable[[], float],
         mono: Callable[[], float],
     ) -> None:
+        """Raises LogUnavailableError, OSError for a root key that cannot be used."""
+        directory = config.audit_directory / name
+        keyring = Keyring(directory, f"{config.installation}/{name}", audit_root(config))
         random = RandomBlock(os.urandom)
         self._clock = clock
         self._rollup = Rollup()
         self._owed: dict[str, Any] | None = None
         self.log = AuditLog(
             LogSettings(
-                config.audit_directory / name,
+                directory,
                 name,
                 segment_bytes=config.audit.segment_bytes,
                 segment_seconds=float(config.audit.segment_age),
@@ -46,6 +52,7 @@ class LogWriter:
             mono=mono,
             new_id=lambda: uuid7(clock(), random(RANDOM_BYTES)),
             boot=os.urandom(BOOT_BYTES).hex(),
+            notary=Notary(keyring),
         )
 
     async def open(self) -> None:

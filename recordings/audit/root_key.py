@@ -1,4 +1,4 @@
-"""The installation's root key as a file: PEM, mode 0600, made on first use; the public key beside it, for auditors.
+"""The installation's root key as a file: PEM, mode 0600, made on first use, or given; its public key, for auditors.
 
 A hardware module or a key service takes its place by being a `recordings.audit.note.Signer`.
 """
@@ -14,8 +14,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recordings.audit.new_file import create, sync_directory
-from recordings.audit.note import Ed25519Signer
+from recordings.audit.new_file import create
+from recordings.audit.note import Ed25519Signer, PublicKey
 from recordings.errors import LogUnavailableError
 
 PUBLIC_SUFFIX = ".pub"
@@ -31,12 +31,36 @@ def load_or_create_root_key(path: Path, name: str) -> Ed25519Signer:
         with suppress(FileExistsError):
             create(path, private_pem(Ed25519PrivateKey.generate()))
     signer = Ed25519Signer.of(name, load_private(path))
-    public = path.with_name(path.name + PUBLIC_SUFFIX)
-    if not public.exists():
-        with suppress(FileExistsError):
-            create(public, f"{signer.public}\n".encode(), 0o644)
-        sync_directory(path.parent)
+    publish(path.with_name(path.name + PUBLIC_SUFFIX), signer.public)
     return signer
+
+
+def given_root_key(path: Path, name: str) -> Ed25519Signer:
+    """A key that an operator keeps, so one that is missing is not made. Raises LogUnavailableError, OSError."""
+    try:
+        return Ed25519Signer.of(name, load_private(path))
+    except FileNotFoundError as error:
+        raise LogUnavailableError(
+            f"{path} is missing; make it with: openssl genpkey -algorithm ed25519 -out {path}"
+        ) from error
+
+
+def publish(path: Path, key: PublicKey) -> None:
+    """A file with `NAME+ID+BASE64`, readable by all. Raises LogUnavailableError where it is another key's; OSError.
+
+    A file that is already there was made by an earlier start, and keys that are not those of that start sign no more
+    of this log: who reads it should not take one key for the other.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data = f"{key}\n".encode()
+    with suppress(FileExistsError):
+        if not path.exists():
+            create(path, data, 0o644)
+    if path.read_bytes() != data:
+        raise LogUnavailableError(
+            f"{path} is not the public key of the log's root key, {key}; restore the root key, or move {path.parent} "
+            "away and keep it for the auditors"
+        )
 
 
 def load_private(path: Path) -> Ed25519PrivateKey:

@@ -8,7 +8,9 @@ from auth.client_cert import read_credential
 from auth.identity import LoginID
 from auth.keystore import KeystoreError
 from proxy.config import Config
-from proxy.keys import issuer, load_keys
+from proxy.keys import audit_root, issuer, load_keys
+from recordings.audit.note import parse_public_key
+from recordings.errors import LogUnavailableError
 
 NOW = 1_800_000_000.0
 TEXT = """\
@@ -66,3 +68,30 @@ def test_what_is_issued_proves_login_cluster_and_installation(tmp_path):
     credential = read_credential(certificates[0].public_bytes(Encoding.DER), "example")
     assert (credential.cluster, credential.login_id) == ("staging", login)
     assert certificates[0].serial_number != certificates[1].serial_number
+
+
+def test_the_logs_root_key_is_made_once_and_its_public_key_lies_in_the_logs_directory(tmp_path):
+    first, second = audit_root(config(tmp_path)), audit_root(config(tmp_path))
+    assert first.public == second.public
+    assert first.public.name == "example/audit-root"
+    assert parse_public_key((tmp_path / "data" / "audit" / "root.pub").read_text().strip()) == first.public
+    assert stat.S_IMODE((tmp_path / "data" / "ca" / "audit-root.key").stat().st_mode) == 0o600
+
+
+def test_a_root_key_of_the_operators_own_is_used_where_the_configuration_names_it(tmp_path):
+    made = audit_root(config(tmp_path))
+    moved = tmp_path / "root.pem"
+    (tmp_path / "data" / "ca" / "audit-root.key").rename(moved)
+    given = Config.parse(TEXT + "audit: {root_key_file: root.pem}\n", path=tmp_path / "kwit.yaml")
+    assert audit_root(given).public == made.public
+    assert not (tmp_path / "data" / "ca" / "audit-root.key").exists()
+    moved.unlink()
+    with pytest.raises(LogUnavailableError, match=r"root\.pem is missing"):
+        audit_root(given)
+
+
+def test_a_log_whose_root_key_was_lost_gets_no_other_one(tmp_path):
+    audit_root(config(tmp_path))
+    (tmp_path / "data" / "ca" / "audit-root.key").unlink()
+    with pytest.raises(LogUnavailableError, match="restore the root key"):
+        audit_root(config(tmp_path))

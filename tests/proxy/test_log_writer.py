@@ -4,10 +4,14 @@ import pytest
 
 from proxy.config import Config
 from proxy.log_writer import LogWriter
+from recordings.audit.note import parse_public_key
+from recordings.audit.proof import check_proof
+from recordings.audit.prove import prove
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.rollup import FLUSH_COUNT, FLUSH_SECONDS
+from recordings.audit.verify import verify
 from recordings.errors import LogUnavailableError
 
 TEXT = """\
@@ -99,3 +103,23 @@ async def test_a_count_that_could_not_be_written_is_not_lost(writer, tmp_path, c
         [{"reason": "plain_http", "source": "10.0.0.0/24", "count": 1}],
         [{"reason": "no_certificate", "source": "10.0.0.0/24", "count": 1}],
     ]
+
+
+async def test_what_it_writes_verifies_with_the_public_key_alone(writer, tmp_path):
+    await writer.record(RecordType.USER_LOGOUT, {"outcome": Outcome.DONE, "body": {"reason": "logout"}})
+    audit = tmp_path / "data" / "audit"
+    root = parse_public_key((audit / "root.pub").read_text().strip())
+    (verdict,) = verify(audit, root)
+    assert (verdict.is_whole, verdict.origin, verdict.records) == (True, "example/node-0", 2)
+    (record,) = [r for r in oldest_first(audit, Question()) if r["type"] == "user.logout"]
+    (checkpoint,) = check_proof(prove(audit, record["id"]), root)
+    assert checkpoint.size == verdict.size
+
+
+async def test_a_root_key_that_others_may_read_stops_the_start(tmp_path, clock):
+    config = Config.parse(TEXT, path=tmp_path / "kwit.yaml")
+    loop = asyncio.get_running_loop()
+    LogWriter(config, "node-0", loop=loop, clock=clock, mono=clock)
+    (tmp_path / "data" / "ca" / "audit-root.key").chmod(0o644)
+    with pytest.raises(LogUnavailableError, match="readable by others"):
+        LogWriter(config, "node-0", loop=loop, clock=clock, mono=clock)
