@@ -31,8 +31,8 @@ class ManifestError(ValueError):
 class Manifest:
     """`since` and `until` are the earliest and the latest time of its records, RFC 3339; both are in it.
 
-    `length`: in bytes, of which `sha256` is. `size` and `root` (base64): of the log's tree with this segment's last
-    line; 0 and empty where nothing is signed.
+    `length`: in bytes, of which `sha256` is. `start`: lines of the log before this segment; `size`, `root` (base64): of
+    the log's tree with this segment's last line. 0 and empty where nothing is signed.
     """
 
     writer: str
@@ -46,6 +46,7 @@ class Manifest:
     length: int
     sha256: str
     origin: str
+    start: int
     size: int
     root: str
 
@@ -111,6 +112,7 @@ class Summary:
             length=self.length,
             sha256=self.sha256,
             origin="" if header is None else header.origin,
+            start=0 if header is None else header.size,
             size=0 if tree is None else tree.size,
             root="" if tree is None else b64encode(tree.root()).decode(),
         )

@@ -21,7 +21,7 @@ from recordings.audit.note import NoteError
 from recordings.audit.placing import finish, make, place, temporary, write
 from recordings.audit.segment_header import SegmentHeader, parse_header
 from recordings.audit.segments import forwards, is_sealed, segment_number, segments
-from recordings.audit.stored import FRAME_BYTES, Packer, Plain, Sealed, SealedError, sealed_path
+from recordings.audit.stored import FRAME_BYTES, Packer, Sealed, SealedError, open_stored, sealed_path
 
 SETTLE_SECONDS = 60.0
 """A segment is left alone so long after its last byte: its writer still syncs it under its name within a second, and
@@ -76,8 +76,8 @@ def _packed(path: Path, target: Path) -> Summary:
 
 
 def blocks(path: Path) -> Iterator[bytes]:
-    """A plain segment in pieces of a frame's length. Raises OSError."""
-    with Plain(path) as stored:
+    """A segment in pieces of a frame's length at most. Raises OSError."""
+    with open_stored(path) as stored:
         at = 0
         while block := stored.read(at, FRAME_BYTES):
             at += len(block)

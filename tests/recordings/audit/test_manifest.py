@@ -33,6 +33,7 @@ EXPECTED = Manifest(
     length=len(DATA),
     sha256=sha256(DATA).hexdigest(),
     origin="",
+    start=0,
     size=0,
     root="",
 )

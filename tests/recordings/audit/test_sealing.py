@@ -96,6 +96,7 @@ async def test_the_manifest_says_what_is_in_it(log: Path) -> None:
     )
     assert (manifest.lines, manifest.records, manifest.length) == (data.count(b"\n"), len(records), len(data))
     assert (manifest.origin, manifest.size) == ("acme/audit/node-0", header.size)
+    assert manifest.start == manifest.size - manifest.lines > 0
     assert manifest.root == b64encode(header.tree.root()).decode()
     assert manifest.writer == "node-0"
 
