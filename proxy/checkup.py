@@ -19,12 +19,14 @@ from pathlib import Path
 
 from auth.rbac import PolicyError
 from auth.role_files import load
+from proxy.audit_policy_file import load_policy
 from proxy.cluster_probe import probe
 from proxy.clusters import ClusterRegistry
 from proxy.config import Config, ConfigError, Connector, OidcConnector, Tls, read_client_secret
 from proxy.direct_http import DirectError, ask
 from proxy.finding import Finding, fail, ok, warn
 from proxy.role_directory import RoleDirectory
+from recordings.audit.policy.doubts import doubts
 
 CLOCK_TOLERANCE_SECONDS = 30.0
 """How far the log's last record may lie ahead of the clock (design, section 11) before nothing is issued."""
@@ -32,6 +34,8 @@ PROVIDER_TOLERANCE_SECONDS = 60.0
 """ID tokens are checked with about this leeway; beyond it sign-ins fail."""
 CERTIFICATE_DAYS = 14
 """Before a serving certificate ends, time enough for whoever renews it by hand."""
+SECRET_SUFFIXES = (".key", ".secret")
+"""Of the files beside the CA that nobody else may read."""
 SPARE_SEGMENTS = 4
 """Room for so many segments of the log, or the disk is as good as full."""
 
@@ -39,7 +43,7 @@ SPARE_SEGMENTS = 4
 async def examine(config: Config, now: float, environ: Mapping[str, str]) -> list[Finding]:
     """Everything but the configuration's own text, which has been read already."""
     findings: list[Finding] = []
-    for check in (disk, clock, roles):
+    for check in (disk, clock, roles, audit_policy):
         findings += _guarded(check.__name__, lambda check=check: check(config, now))  # type: ignore[misc]
     findings += _guarded("files", lambda: files(config, now, environ))
     findings += _guarded("provider", lambda: providers(config, now))
@@ -127,13 +131,31 @@ def roles(config: Config, now: float) -> Iterator[Finding]:
         yield ok("roles", f"{_count(len(found), 'role')}, {_count(len(bindings), 'binding')}")
 
 
+def audit_policy(config: Config, now: float) -> Iterator[Finding]:
+    """The audit policy as `kwit serve` would read it, and what is hardly meant in it."""
+    del now
+    name = config.audit.policy_file or config.audit.policy_profile
+    try:
+        policy = load_policy(name)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            yield fail("policy", line, "mend the file; `kwit audit policy show proxy` prints one to begin with")
+        return
+    doubtful = len(doubts(policy)) if config.audit.policy_file else 0
+    if doubtful:
+        yield warn("policy", f"{name}: {_count(doubtful, 'doubt')}", f"kwit audit policy lint {name}")
+    else:
+        yield ok("policy", f"{name}: {_count(len(policy.rules), 'rule')}")
+
+
 def files(config: Config, now: float, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether what must be private is, and what must be readable too."""
     if config.data_dir.is_dir():
         yield from _private(config.data_dir, "data_dir")
-        keys = sorted(config.ca_directory.glob("*key*")) if config.ca_directory.is_dir() else []
-        for key in keys:
-            yield from _private(key, "CA key")
+        held = sorted(config.ca_directory.iterdir()) if config.ca_directory.is_dir() else []
+        for path in held:
+            if path.suffix in SECRET_SUFFIXES:
+                yield from _private(path, "key")
     for section, tls in (("kube", config.kube.tls), ("web", config.web.tls)):
         if tls is not None:
             yield from _private(tls.key, f"{section}.tls.key")

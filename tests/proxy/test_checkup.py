@@ -117,11 +117,27 @@ def test_files_that_others_can_read_are_named_with_the_command_that_closes_them(
     config.data_dir.chmod(0o755)
     (config.ca_directory / "client.key").write_text("k")
     (config.ca_directory / "client.key").chmod(0o600)
+    (config.ca_directory / "root.key.pub").write_text("everybody may have this")
+    (config.ca_directory / "redaction.secret").write_text("k")
+    (config.ca_directory / "redaction.secret").chmod(0o640)
     found = list(checkup.files(config, NOW, {}))
     assert [(finding.level, finding.fix) for finding in found] == [
         (Level.FAIL, f"chmod 700 {config.data_dir}"),
         (Level.OK, ""),
+        (Level.FAIL, f"chmod 600 {config.ca_directory / 'redaction.secret'}"),
         (Level.WARN, f"chmod o= {tmp_path / 'secret'}"),
+    ]
+
+
+def test_the_audit_policy_is_read_as_the_server_reads_it_and_its_doubts_are_counted(installation, tmp_path):
+    assert list(checkup.audit_policy(installation(), NOW)) == [Finding(Level.OK, "policy", "proxy: 9 rules")]
+    path = tmp_path / "policy.yaml"
+    config = installation(more="audit: {policy_file: policy.yaml}\n")
+    (missing,) = checkup.audit_policy(config, NOW)
+    assert (missing.level, "there is no such file" in missing.message) == (Level.FAIL, True)
+    path.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n  - level: Metadata\n")
+    assert list(checkup.audit_policy(config, NOW)) == [
+        Finding(Level.WARN, "policy", f"{path}: 1 doubt", f"kwit audit policy lint {path}")
     ]
 
 
