@@ -27,12 +27,14 @@ from proxy.in_force import Changes, InForce
 from proxy.keys import Keys, load_keys
 from proxy.kube_server import KubeServer
 from proxy.listeners import listen
+from proxy.log_keeper import LogKeeper
 from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics, total
 from proxy.operations import Check, OperationsListener
 from proxy.role_directory import RoleDirectory
 from proxy.web_server import WebServer
 from recordings.audit.record import Outcome, RecordType
+from recordings.audit.retention import Limits
 from recordings.errors import LogUnavailableError
 
 Say = Callable[[str], None]
@@ -144,6 +146,10 @@ class App:
         await operations.start(_bound("operations", config.operations.address))
         self._undo.append(self.web.stop)
         await self.web.start(_bound("web", config.web.address))
+        limits = Limits(config.audit.retention_age, config.audit.retention_size)
+        keeper = LogKeeper(config.audit_directory, limits, self.web.writer.record, clock=self._clock, say=self._say)
+        self._undo.append(keeper.stop)
+        keeper.start()
 
     async def _start_kube(self, keys: Keys, worker: int) -> None:
         writer, loop = await self._writer(str(worker)), asyncio.get_running_loop()

@@ -29,6 +29,10 @@ class Audit(Section):
     """A segment file is closed at this size."""
     segment_age: Duration = Field(default=86_400, ge=60, le=7 * 86_400)
     """Or at this age."""
+    retention_age: Duration | None = Field(default=None, ge=86_400)
+    """A closed segment is removed when its last record is older, with a record that says so; left out: never."""
+    retention_size: Size | None = Field(default=None, ge=1 << 20)
+    """The oldest closed segments are removed when all files of the log take more; left out: never."""
     policy_profile: Literal["proxy", "gce", "cis", "falco", "metadata"] = "proxy"
     """Which audit policy decides what is exported and shown; `kwit audit policy show NAME` prints one."""
     policy_file: PathBesideFile | None = None

@@ -37,7 +37,7 @@ Record = Callable[[RecordType, Mapping[str, Any]], Awaitable[None]]
 
 
 class LogKeeper:
-    """`run` for ever; `round` is one round of it."""
+    """Works from `start` to `stop`; `round` is one round of it."""
 
     def __init__(
         self, root: Path, limits: Limits, record: Record, *, clock: Callable[[], float], say: Callable[[str], None]
@@ -47,11 +47,24 @@ class LogKeeper:
         self._standing: list[tombstone.Stretch] | None = None
         self._holds: object = None
         self._said: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """A round that is under way is cut off, which leaves nothing that the next one does not put in order."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(ROUND_SECONDS)
-            await self.round()
+            try:
+                await self.round()
+            except Exception as error:  # noqa: BLE001 - files that stay unsealed must not take the server down
+                self._say(f"the audit log's files: {error!r}; please report it")
 
     async def round(self) -> None:
         """Seal, then remove. What fails is said once and tried again in the next round."""

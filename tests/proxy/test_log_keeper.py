@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from base64 import b64encode
 from pathlib import Path
@@ -156,3 +157,28 @@ async def test_holds_that_cannot_be_read_hold_everything_and_are_told_once(root:
     (record,) = oldest_first(root, Question(type=RecordType.LOG_HOLD))
     assert record["outcome"] == "failed"
     await one.log.close()
+
+
+async def test_it_works_until_it_is_stopped_and_survives_what_nobody_foresaw(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await web(root)
+    twice = asyncio.Event()
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 2:
+            twice.set()
+
+    monkeypatch.setattr("proxy.log_keeper.ROUND_SECONDS", 0.001)
+    monkeypatch.setattr("proxy.log_keeper._apart", None)
+    one.keeper._say = say
+    one.keeper.start()
+    async with asyncio.timeout(5):
+        await twice.wait()
+    await one.keeper.stop()
+    rounds = len(said)
+    await one.log.close()
+    assert len(said) == rounds
+    assert "please report it" in said[0]
