@@ -1,0 +1,202 @@
+"""One recording while it is being made: takes what happens on the loop's thread, and never touches a file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recordings.errors import RecordingsError
+from recordings.recorder.chunks import ChunkBuilder
+from recordings.recorder.head import RecordingHead
+from recordings.recorder.moment import Kind
+from recordings.streams.events import Closing, Ending, Event, Role, Side, StrayData, StreamData, StreamEnded
+from recordings.streams.outcome import Outcome
+from recordings.streams.resize import ResizeReader
+
+CHUNK_BYTES = 64 * 1024
+"""A chunk is closed at this size: what a crash may lose of a stream that is in a hurry."""
+_KINDS = {Role.STDIN: Kind.STDIN, Role.STDOUT: Kind.STDOUT, Role.STDERR: Kind.STDERR, Role.ERROR: Kind.ERROR}
+
+
+class RecordingFailedError(RecordingsError):
+    """What happens can no longer be kept; the message is the cause. The stream must end."""
+
+
+class RecordingLimitError(RecordingsError):
+    """The stream carried as much as one may. It must end, and its record says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A finished recording. `received` and `sent` are the streams' bytes, `duration` is in seconds."""
+
+    id: str
+    sha256: str
+    """Of the whole file, in hexadecimal."""
+    size: int
+    """Of the file, in bytes."""
+    chunks: int
+    received: int
+    sent: int
+    duration: float
+    outcome: Outcome
+
+
+class Keeper(Protocol):
+    """What a recorder needs of its store."""
+
+    def mono(self) -> float: ...
+    def flush_later(self, recorder: Recorder) -> None:
+        """Within a second, `flush` is called."""
+
+    def keep(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
+        """A chunk to be written, in order."""
+
+    async def sync(self, recorder: Recorder) -> None:
+        """Return when all that was kept is on the disk. Raises RecordingFailedError."""
+
+    async def seal(self, recorder: Recorder, outcome: Outcome, why: str) -> Sealed: ...
+
+
+class Recorder:
+    """Call `take` with every event before it is passed on; where the role is strict, wait for `stored` in between."""
+
+    __slots__ = (
+        "_began",
+        "_builder",
+        "_drained",
+        "_failed",
+        "_handed",
+        "_keeper",
+        "_last",
+        "_limit",
+        "_resizes",
+        "cause",
+        "handle",
+        "head",
+        "is_waiting",
+        "received",
+        "sent",
+    )
+
+    def __init__(self, head: RecordingHead, keeper: Keeper, *, max_bytes: int) -> None:
+        self.head = head
+        self._handed = 0
+        self.received = self.sent = 0
+        self.cause = ""
+        self.handle: object = None
+        self.is_waiting = False
+        self._keeper = keeper
+        self._limit = max_bytes
+        self._began = keeper.mono()
+        self._last = 0
+        self._builder = ChunkBuilder()
+        self._resizes = ResizeReader()
+        self._drained: Callable[[], None] | None = None
+        self._failed: Callable[[RecordingFailedError], None] | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that were taken and are not with the kernel yet."""
+        return self._handed + len(self._builder)
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Account for what happened now. Raises RecordingFailedError, RecordingLimitError, and StreamFaultError for a
+        terminal size that is none; the stream must then end, and these events must not be passed on.
+        """
+        if self.cause:
+            raise RecordingFailedError(self.cause)
+        at = self._now()
+        for event in events:
+            match event:
+                case StreamData():
+                    self._data(at, event)
+                case StreamEnded():
+                    reset = "" if event.ending is Ending.FINISHED else " reset"
+                    self._add(at, Kind.ENDED, f"{event.role}{reset}".encode())
+                case StrayData():
+                    self._count(event.side, len(event.data))
+                    self._add(at, Kind.STRAY, event.data)
+                case Closing():
+                    self._add(at, Kind.ENDED, f"{event.side} {event.code or ''}".rstrip().encode())
+                case _:
+                    pass
+
+    def _data(self, at: int, event: StreamData) -> None:
+        if event.role is Role.RESIZE:
+            for size in self._resizes.feed(event.data):
+                self._add(at, Kind.RESIZE, f"{size.width}x{size.height}".encode())
+        elif event.role in _KINDS:
+            self._count(event.side, len(event.data))
+            self._add(at, _KINDS[event.role], event.data)
+
+    def _count(self, side: Side, size: int) -> None:
+        if side is Side.CLIENT:
+            self.received += size
+        else:
+            self.sent += size
+        if self.received + self.sent > self._limit:
+            raise RecordingLimitError(f"a stream may carry {self._limit} bytes (recordings.max_bytes)")
+
+    def _add(self, at: int, kind: Kind, data: bytes) -> None:
+        builder = self._builder
+        builder.add(at, kind, data)
+        if len(builder) >= CHUNK_BYTES:
+            self.flush()
+        elif not self.is_waiting:
+            self.is_waiting = True
+            self._keeper.flush_later(self)
+
+    def flush(self) -> None:
+        """Close the chunk at hand, and hand it over to be written."""
+        self.is_waiting = False
+        if self._builder:
+            self._handed += len(self._builder)
+            self._keeper.keep(self, *self._builder.take())
+
+    async def stored(self) -> None:
+        """Return when everything taken so far is on the disk. Raises RecordingFailedError."""
+        if self.cause:
+            raise RecordingFailedError(self.cause)
+        self.flush()
+        await self._keeper.sync(self)
+
+    async def close(self, outcome: Outcome, why: str = "") -> Sealed:
+        """End the recording; `why` is our own reason, where we ended it. Raises RecordingFailedError."""
+        self.flush()
+        return await self._keeper.seal(self, outcome, why)
+
+    def when_drained(self, callback: Callable[[], None]) -> None:
+        """Call once the backlog is written."""
+        self._drained = callback
+
+    def on_failure(self, callback: Callable[[RecordingFailedError], None]) -> None:
+        """Call when writing failed behind the scenes."""
+        self._failed = callback
+
+    # -- told by the store
+
+    def written(self, size: int) -> None:
+        """So many bytes are with the kernel."""
+        self._handed -= size
+        if self._handed <= 0 and self._drained is not None:
+            callback, self._drained = self._drained, None
+            callback()
+
+    def fail(self, cause: str) -> None:
+        """Nothing more can be written."""
+        if self.cause:
+            return
+        self.cause = cause
+        if self._failed is not None:
+            self._failed(RecordingFailedError(cause))
+
+    def _now(self) -> int:
+        self._last = max(self._last, int((self._keeper.mono() - self._began) * 1_000_000))
+        return self._last
+
+    @property
+    def elapsed(self) -> int:
+        """Microseconds until now."""
+        return self._now()

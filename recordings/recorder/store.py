@@ -1,0 +1,263 @@
+"""A worker's recordings: one thread writes and syncs the files of all of them, in groups.
+
+The loop's thread hands over chunks; the thread compresses, writes, and syncs the files that somebody waits for. What
+cannot be written fails that recording for good and is told at once: a hole would be worse than an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from recordings.audit.disk import Disk, RealDisk
+from recordings.recorder.chunks import ChunkPacker
+from recordings.recorder.directory import SUFFIX, day_of
+from recordings.recorder.footer import Footer, footer_payload, head_payload, index_of
+from recordings.recorder.frames import MAGIC, START, FrameKind, sealed
+from recordings.recorder.head import ID, RecordingHead
+from recordings.recorder.recorder import Recorder, RecordingFailedError, Sealed
+from recordings.streams.outcome import Outcome
+
+FLUSH_SECONDS = 1.0
+"""A chunk is written at this age at the latest: what a crash may lose of a quiet stream."""
+MAX_WAITING_JOBS = 65_536
+"""Chunks and syncs handed over and not done: with the relay's own limit on a stream's backlog, those of some thousand
+streams. Beyond it recordings fail rather than fill the memory."""
+
+
+@dataclass(slots=True)
+class _File:
+    """The thread's view of one recording."""
+
+    fd: int
+    path: Path
+    digest: bytes
+    whole: Any = field(default_factory=sha256)
+    size: int = 0
+    chunks: list[tuple[int, int]] = field(default_factory=list)
+
+
+_Job = Callable[[], None]
+
+
+class RecordingStore:
+    """`open` gives a Recorder for each stream. One store per process; not for two threads."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        mono: Callable[[], float],
+        max_bytes: int,
+        writer: str,
+        disk: Disk | None = None,
+    ) -> None:
+        """`max_bytes`: what one stream may carry both ways. `writer`: this process's name, as the audit log has it."""
+        self._directory = directory
+        self._loop = loop
+        self._mono = mono
+        self._max_bytes = max_bytes
+        self._writer = writer
+        self._disk = disk or RealDisk()
+        self._packer = ChunkPacker()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._open: set[Recorder] = set()
+        self._due: list[Recorder] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._work, name="recordings", daemon=True)
+        self._thread.start()
+
+    def mono(self) -> float:
+        return self._mono()
+
+    # -- life
+
+    async def open(self, head: RecordingHead) -> Recorder:
+        """Begin a recording: its file is there, and its head on the disk, when this returns. RecordingFailedError."""
+        if not ID.fullmatch(head.id):
+            raise RecordingFailedError("a recording's id is 26 characters of base32")
+        recorder = Recorder(head, self, max_bytes=self._max_bytes)
+        recorder.handle = await self._run(lambda: self._create(head), recorder)
+        self._open.add(recorder)
+        return recorder
+
+    async def close(self) -> None:
+        """Write what is left of every recording, without ending them: whoever holds one has to `close` it before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for recorder in list(self._open):
+            recorder.flush()
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # -- what recorders ask for
+
+    def flush_later(self, recorder: Recorder) -> None:
+        self._due.append(recorder)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_SECONDS, self._flush_due)
+
+    def _flush_due(self) -> None:
+        self._timer = None
+        due, self._due = self._due, []
+        for recorder in due:
+            if recorder.is_waiting:
+                recorder.flush()
+
+    def keep(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
+        if self._jobs.qsize() > MAX_WAITING_JOBS:
+            self._fail(recorder, "the disk does not keep up with what is to be recorded")
+            return
+        self._jobs.put(lambda: self._write_chunk(recorder, first, last, raw))
+
+    async def sync(self, recorder: Recorder) -> None:
+        await self._run(lambda: self._disk.sync(_file(recorder).fd), recorder)
+
+    async def seal(self, recorder: Recorder, outcome: Outcome, why: str) -> Sealed:
+        elapsed = recorder.elapsed
+        try:
+            sealed_: Sealed = await self._run(lambda: self._finish(recorder, outcome, why, elapsed), recorder)
+        finally:
+            self._open.discard(recorder)
+            self._jobs.put(lambda: self._let_go(recorder))
+        return sealed_
+
+    async def _run(self, job: Callable[[], Any], recorder: Recorder) -> Any:
+        """Do a job in the thread, after what was handed over before. Raises RecordingFailedError."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def work() -> None:
+            try:
+                _check(recorder)
+                result = job()
+            except OSError as error:
+                cause = f"{error.strerror or error} ({self._directory})"
+                self._tell(recorder.fail, cause)
+                self._tell(_resolve, future, None, RecordingFailedError(cause))
+            except RecordingFailedError as error:
+                self._tell(_resolve, future, None, error)
+            else:
+                self._tell(_resolve, future, result, None)
+
+        self._jobs.put(work)
+        return await future
+
+    def _fail(self, recorder: Recorder, cause: str) -> None:
+        recorder.fail(cause)
+
+    # -- the thread
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _create(self, head: RecordingHead) -> _File:
+        day = day_of(self._directory, head.started)
+        self._make(day)
+        path = day / f"{head.id}{SUFFIX}"
+        fd = self._disk.open(path)
+        file = _File(fd, path, START)
+        try:
+            self._put(file, MAGIC)
+            self._frame(file, FrameKind.HEAD, head_payload(head))
+            self._disk.sync(fd)
+            self._disk.sync_directory(day)
+        except OSError:
+            self._disk.close(fd)
+            raise
+        return file
+
+    def _make(self, day: Path) -> None:
+        """Each folder that is new has its name on the disk."""
+        missing = [day]
+        while not missing[-1].parent.is_dir():
+            missing.append(missing[-1].parent)
+        for path in reversed(missing):
+            if not path.is_dir():
+                path.mkdir(mode=0o700, exist_ok=True)
+                self._disk.sync_directory(path.parent)
+
+    def _write_chunk(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
+        if recorder.cause:
+            return
+        file = _file(recorder)
+        try:
+            file.chunks.append((first, file.size))
+            self._frame(file, FrameKind.CHUNK, self._packer.packed(first, last, raw))
+        except OSError as error:
+            self._tell(recorder.fail, f"{error.strerror or error} ({self._directory})")
+            return
+        self._tell(recorder.written, len(raw))
+
+    def _frame(self, file: _File, kind: FrameKind, payload: bytes) -> None:
+        data, file.digest = sealed(file.digest, kind, payload)
+        self._put(file, data)
+
+    def _put(self, file: _File, data: bytes) -> None:
+        """A short write leaves a torn frame behind, which readers pass over; the recording has failed."""
+        if self._disk.write(file.fd, data) != len(data):
+            raise OSError(28, os.strerror(28))
+        file.whole.update(data)
+        file.size += len(data)
+
+    def _finish(self, recorder: Recorder, outcome: Outcome, why: str, elapsed: int) -> Sealed:
+        file = _file(recorder)
+        footer = Footer(
+            outcome.ended,
+            outcome.exit_code,
+            outcome.message,
+            why,
+            recorder.received,
+            recorder.sent,
+            elapsed,
+            len(file.chunks),
+            index_of(file.chunks),
+        )
+        self._frame(file, FrameKind.FOOTER, footer_payload(footer))
+        self._disk.sync(file.fd)
+        return Sealed(
+            recorder.head.id,
+            file.whole.hexdigest(),
+            file.size,
+            len(file.chunks),
+            recorder.received,
+            recorder.sent,
+            elapsed / 1_000_000,
+            outcome,
+        )
+
+    def _let_go(self, recorder: Recorder) -> None:
+        file, recorder.handle = recorder.handle, None
+        if isinstance(file, _File):
+            self._disk.close(file.fd)
+
+
+def _check(recorder: Recorder) -> None:
+    if recorder.cause:
+        raise RecordingFailedError(recorder.cause)
+
+
+def _file(recorder: Recorder) -> _File:
+    assert isinstance(recorder.handle, _File)
+    return recorder.handle
+
+
+def _resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

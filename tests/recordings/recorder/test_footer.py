@@ -1,0 +1,39 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recordings.recorder.footer import MAX_INDEX, Footer, footer_payload, head_payload, index_of, read_footer, read_head
+from recordings.recorder.frames import RecordingDamagedError
+from tests.recordings.recorder.test_store import head
+
+FOOTER = Footer("exited", 3, "bye", "", 1, 2, 3_000_000, 4, ((0, 17), (5, 99)))
+
+
+def test_heads_and_footers_come_back():
+    assert read_head(head_payload(head())) == head()
+    assert read_footer(footer_payload(FOOTER)) == FOOTER
+
+
+def test_a_command_that_is_no_text_is_kept_escaped():
+    assert read_head(head_payload(head(command=("a\udcff", "ü")))).command == ("a\\udcff", "ü")
+
+
+@given(st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"null", b'{"command":3}', b'{"index":[[1]]}']))
+def test_other_bytes_are_damage(data):
+    for read in (read_head, read_footer):
+        with pytest.raises(RecordingDamagedError):
+            read(data)
+
+
+def test_what_a_later_version_adds_is_passed_over():
+    payload = footer_payload(FOOTER)[:-1] + b',"later":1}'
+    assert read_footer(payload) == FOOTER
+
+
+@given(st.integers(0, 40_000))
+def test_an_index_is_thinned_and_begins_at_the_first_chunk(count):
+    chunks = [(number, number * 10) for number in range(count)]
+    index = index_of(chunks)
+    assert len(index) <= MAX_INDEX
+    assert index[:1] == tuple(chunks[:1])
+    assert set(index) <= set(chunks)
