@@ -60,6 +60,7 @@ def _status(kind: str) -> Subresource:
 
 
 _SCALE = Subresource("scale", "Scale", _CHANGE, "autoscaling/v1")
+_CONNECT = ("create", "get")
 _ALL_OF_IT = ("all",)
 
 NAMESPACE = Kind(
@@ -69,8 +70,9 @@ NAMESPACE = Kind(
 )  # fmt: skip
 POD = Kind(
     "", "v1", "Pod", "pods", "pod", True, ("po",), _ALL_OF_IT,
-    (Subresource("eviction", "Eviction", ("create",), "policy/v1"), Subresource("log", "Pod", ("get",)),
-     _status("Pod")),
+    (Subresource("attach", "PodAttachOptions", _CONNECT), Subresource("eviction", "Eviction", ("create",), "policy/v1"),
+     Subresource("exec", "PodExecOptions", _CONNECT), Subresource("log", "Pod", ("get",)),
+     Subresource("portforward", "PodPortForwardOptions", _CONNECT), _status("Pod")),
     ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
      "status.phase", "status.podIP", "status.nominatedNodeName"),
     counts_generations=True,

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +39,8 @@ from deploy.sandbox.apiserver.resources import Answer, Asked, Resources
 from deploy.sandbox.apiserver.seed import seeds
 from deploy.sandbox.apiserver.serving import client_certificate, subject, tls_context
 from deploy.sandbox.apiserver.shape import shape
+from deploy.sandbox.apiserver.stream_options import STREAMING
+from deploy.sandbox.apiserver.streaming import Streaming
 from deploy.sandbox.apiserver.watching import Watch, events, read_watch
 from proxy.request_info import RequestInfo, parse
 from proxy.target import RefusedTarget, Target, canonical
@@ -52,6 +54,7 @@ MAX_STREAMS = 2000
 SHUTDOWN_SECONDS = 1.0
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Those that every cluster has."""
+_STREAMING = frozenset(f"pods/{subresource}" for subresource in STREAMING)
 _HEALTH = ("/healthz", "/livez", "/readyz")
 
 
@@ -96,6 +99,7 @@ class SandboxAPIServer:
         self._runner: web.AppRunner | None = None
         self._stopping = False
         self._streams = 0
+        self._streaming = Streaming()
         self._objects = Objects(now=self._now, new_id=lambda: str(uuid.uuid4()))
         self._controllers = Controllers(self._objects) if controllers else None
         self._resources = Resources(self._objects, self._controllers)
@@ -127,9 +131,10 @@ class SandboxAPIServer:
         self.ca_pem = self._ca.pem
 
     async def stop(self) -> None:
-        """Ends all watches and logs that are followed."""
+        """Ends all watches, logs that are followed, commands and port-forwards."""
         self._stopping = True
         self._objects.history.wake()
+        await self._streaming.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -175,8 +180,8 @@ class SandboxAPIServer:
         known_group = info.api_prefix != "apis" or info.api_group in discovery.GROUPS
         if not info.is_resource_request or not known_group:
             return self._document(request, target)
-        if request.headers.get("Upgrade"):
-            raise Problem(501, "NotImplemented", "the sandbox has no streams")
+        if asked.resource in _STREAMING and not allowed(caller, replace(asked, verb="create"), self._access):
+            raise refusal(caller, replace(asked, verb="create"))  # since Kubernetes 1.35 for a GET, too
         return await self._resource(request, info, target, caller)
 
     def _caller(self, request: web.Request, headers: tuple[tuple[str, str], ...], audit_id: str) -> Caller:
@@ -248,6 +253,9 @@ class SandboxAPIServer:
             return await self._watch(request, read_watch(kind, asked))
         if kind is POD and info.subresource == "log" and info.verb == "get":
             return await self._log(request, asked)
+        if kind is POD and info.subresource in STREAMING and request.method in ("GET", "POST"):
+            pod = self._objects.get(POD, info.namespace, info.name)
+            return await self._streaming.serve(request, tuple(request.headers.items()), asked, pod)
         answer = self._resources.answer(kind, asked)
         return self._formed(request, kind, answer)
 
