@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recordings.audit.checkpoint import check_origin
 from recordings.audit.key_chain import SegmentKey, note_of, to_line, verified_chain, vouched
+from recordings.audit.keys_file import KEYS
 from recordings.audit.new_file import create, destroy, sync_directory
 from recordings.audit.note import Ed25519Signer, NoteError, PublicKey, Signer
 from recordings.audit.root_key import load_private, private_pem
 from recordings.errors import LogUnavailableError
 
-KEYS = "keys"
 _SUFFIX = ".key"
 
 

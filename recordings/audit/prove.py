@@ -7,7 +7,7 @@ from pathlib import Path
 from recordings.audit.checkpoint import PREFIX, note_of, verified
 from recordings.audit.encode import decode
 from recordings.audit.key_chain import note_of as key_note_of
-from recordings.audit.keyring import KEYS
+from recordings.audit.keys_file import KEYS
 from recordings.audit.merkle import ProofError, Stretch, check_inclusion, leaf_hash
 from recordings.audit.note import NoteError
 from recordings.audit.proof import Proof, ProvenRecord

@@ -44,6 +44,7 @@ class Finding:
 @dataclass(slots=True)
 class Verdict:
     """Of one writer. `size`, `root`: of the last checkpoint that holds; `checkpoint`: its note, to be kept elsewhere.
+    `removed`: lines that are not here, and of which a signed record says that they were removed.
 
     `anchored`: lines that a checkpoint kept elsewhere speaks of; whoever has the disk and stops the process could have
     removed what comes after them, and nothing here would show it.
@@ -61,11 +62,12 @@ class Verdict:
     anchored: int = 0
     findings: list[Finding] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    removed: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Nothing was found, and something was verified."""
-        return not self.findings and bool(self.checkpoint)
+        return not self.findings and bool(self.checkpoint or self.removed)
 
     @property
     def unanchored(self) -> int:
@@ -85,6 +87,7 @@ class Verdict:
             "checkpoint": {"size": self.size, "root": self.root, "note": self.checkpoint},
             "anchoredLines": self.anchored,
             "unanchoredLines": self.unanchored,
+            "removedLines": self.removed,
             "findings": [
                 {
                     "kind": one.kind,

@@ -7,6 +7,8 @@ For each writer, in this order:
     Earlier checkpoints are leaves of that tree, so they need no check of their own; where the last one does not hold,
     all are checked in order, and the lines before the first that fails are named;
  4. every key of the chain has its segment; 5. checkpoints that were kept elsewhere are in the tree.
+Then for all together: 6. what is missing was removed as a signed record of some writer says; 7. no two writers have
+one origin; 8. every checkpoint that was kept elsewhere has its log.
 
 A segment that fails does not end it: the next one's header says from which tree to go on.
 """
@@ -14,30 +16,28 @@ A segment that fails does not end it: the next one's header says from which tree
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import orjson
-
-from recordings.audit.checkpoint import PREFIX, Checkpoint, note_of, unverified, verified
-from recordings.audit.key_chain import SegmentKey, verified_chain
-from recordings.audit.key_chain import note_of as key_note_of
-from recordings.audit.keyring import KEYS
+from recordings.audit.checkpoint import note_of, unverified
+from recordings.audit.kept_checkpoints import KeptCheckpoints
+from recordings.audit.key_chain import SegmentKey
+from recordings.audit.keys_file import KEYS, read_chain
 from recordings.audit.merkle import Tree
 from recordings.audit.note import NoteError, PublicKey
 from recordings.audit.record import RecordType
 from recordings.audit.segment_header import SegmentHeader, parse_header
+from recordings.audit.segment_scan import Progress, SegmentScan, first_fault, holds
 from recordings.audit.segments import forwards, length, segment_number, segments, writers
+from recordings.audit.stored import SealedError
+from recordings.audit.tombstone import Stretch, stretches
 from recordings.audit.verdict import Finding, Kind, Verdict
 
-PROGRESS_LINES = 20_000
-"""Between two reports of progress: some 50 ms."""
-_SUSPECT = f'"type":"{RecordType.LOG_SUSPECT}"'.encode()
-_RECOVERED = f'"type":"{RecordType.LOG_RECOVERED}"'.encode()
+FIRST_RECORD = 2
+"""The line behind a segment's header: where a start says what it put in order."""
 
-Progress = Callable[[int], None]
-"""Told how many bytes were read since it was told before."""
 Patience = Callable[[], bool]
 """Waits a moment for a log that is being written; False when it has waited long enough."""
 
@@ -50,9 +50,19 @@ def verify(
     progress: Progress = lambda _bytes: None,
     patience: Patience = lambda: False,
 ) -> list[Verdict]:
-    """A verdict on each writer below `root`. `anchors`: checkpoints that were kept elsewhere. Raises OSError."""
-    found = [_Writer(path, key, anchors, progress, patience).judge() for path in signed_writers(root)]
-    _judge_as_a_whole(found, anchors)
+    """A verdict on each writer below `root`. `anchors`: checkpoints that were kept elsewhere. Raises OSError.
+
+    NoteError for an anchor that is no checkpoint.
+    """
+    claimed = [_origin_of(note) for note in anchors]
+    judged = [_Writer(path, key, anchors, progress, patience) for path in signed_writers(root)]
+    for one in judged:
+        one.judge()
+    standing = {stretch for one in judged for stretch in one.standing}
+    for one in judged:
+        one.excuse(standing)
+    found = [one.verdict for one in judged]
+    _judge_origins(found, claimed)
     return found
 
 
@@ -64,44 +74,32 @@ def signed_writers(root: Path) -> list[Path]:
 
 
 def total_bytes(root: Path) -> int:
-    """Of what `verify` will read. Raises OSError."""
-    return sum(length(path) for writer in signed_writers(root) for path in segments(writer))
+    """Of what `verify` will read; what cannot be read counts nothing. Raises OSError."""
+    return sum(_length(path) for writer in signed_writers(root) for path in segments(writer))
 
 
-def read_chain(directory: Path, key: PublicKey) -> tuple[tuple[SegmentKey, ...], NoteError | None]:
-    """The keys that hold, and why the next one does not. Raises OSError."""
+def _length(path: Path) -> int:
     try:
-        *lines, rest = (directory / KEYS).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return (), NoteError("there is no such file")
-    notes: list[str] = []
-    failed: NoteError | None = NoteError("its last line is unfinished") if rest else None
+        return length(path)
+    except SealedError:
+        return 0
+
+
+def _origin_of(note: str) -> str:
     try:
-        for line in lines:
-            notes.append(key_note_of(line))  # noqa: PERF401 - those before the one that fails are kept
-        return verified_chain(notes, key), failed
+        return unverified(note).origin
     except NoteError as error:
-        failed = error
-    while notes:
-        try:
-            return verified_chain(notes, key), failed
-        except NoteError:
-            notes.pop()
-    return (), failed
+        raise NoteError(f"a checkpoint that was kept elsewhere is none: {error}") from error
 
 
-def _judge_as_a_whole(found: list[Verdict], anchors: Iterable[str]) -> None:
+def _judge_origins(found: list[Verdict], claimed: Iterable[str]) -> None:
     origins: dict[str, Verdict] = {}
     for verdict in found:
         first = origins.setdefault(verdict.origin, verdict)
         if first is not verdict and verdict.origin:
             message = f"{first.directory} holds a log of the same origin, {verdict.origin}"
             verdict.findings.append(Finding(Kind.ADDED, verdict.directory, message))
-    for note in anchors:
-        try:
-            origin = unverified(note).origin
-        except NoteError as error:
-            raise NoteError(f"a checkpoint that was kept elsewhere is none: {error}") from error
+    for origin in claimed:
         if origin not in origins:
             lost = Verdict("", origin)
             lost.findings.append(Finding(Kind.MISSING, origin, "a checkpoint speaks of this log, and it is not here"))
@@ -110,46 +108,69 @@ def _judge_as_a_whole(found: list[Verdict], anchors: Iterable[str]) -> None:
 
 
 @dataclass(slots=True)
-class _Scan:
-    """A segment as it was read. `tree` stands behind its last line."""
+class _Gap:
+    """Lines `start` to `end` are not here, after which the tree has this root; at the log's end, nobody knows that."""
 
-    tree: Tree
-    line: int = 0
-    byte: int = 0
-    records: int = 0
-    last: bytes = b""
-    last_line: int = 0
-    last_byte: int = 0
-    last_tree: Tree | None = None
+    start: int
+    end: int
+    root: str
+    findings: list[Finding] = field(default_factory=list)
 
 
 class _Writer:
+    """`judge`, then `excuse` once all writers were judged; then `verdict` is what it is."""
+
     def __init__(
         self, directory: Path, key: PublicKey, anchors: Sequence[str], progress: Progress, patience: Patience
     ) -> None:
+        self.verdict = Verdict(directory.name)
+        self.standing: list[Stretch] = []
+        """What signed records of this writer say is gone, of any writer."""
         self._directory, self._key, self._notes = directory, key, anchors
         self._progress, self._patience = progress, patience
-        self._verdict = Verdict(directory.name)
         self._chain: tuple[SegmentKey, ...] = ()
         self._used: set[int] = set()
         self._damaged: set[int] = set()
         self._tree: Tree | None = Tree()
         self._tail: Finding | None = None
         self._torn: dict[str, Finding] = {}
-        self._anchors: list[Checkpoint] = []
-        self._next_anchor = -1
+        self._gaps: list[_Gap] = []
+        self._heard: list[tuple[Path, int, Mapping[str, Any]]] = []
+        """What lines say that a later checkpoint has yet to sign."""
+        self._kept = KeptCheckpoints((), "", ())
 
-    def judge(self) -> Verdict:
+    def judge(self) -> None:
         paths = self._read_keys()
         for index, path in enumerate(paths):
             self._segment(path, paths[index + 1] if index + 1 < len(paths) else None)
-        self._verdict.findings += self._torn.values()
+        self.verdict.findings += self._torn.values()
         self._judge_unused_keys(paths)
-        self._judge_anchors()
-        return self._verdict
+        self._judge_kept()
+
+    def excuse(self, standing: set[Stretch]) -> None:
+        """What is missing is in order where it was removed as the log says, or else it is found."""
+        for gap in self._gaps:
+            if self._is_excused(gap, standing):
+                self.verdict.removed += gap.end - gap.start
+                self.verdict.notices.append(
+                    f"lines {gap.start + 1}-{gap.end} of the log were removed, as a record of log.removed says"
+                )
+            else:
+                self.verdict.findings += gap.findings
+
+    def _is_excused(self, gap: _Gap, standing: set[Stretch]) -> bool:
+        """All of it must be gone by the log's own word; a removal that a crash cut off left some of it here."""
+        for one in standing:
+            if one.origin == self.verdict.origin and one.start <= gap.start < gap.end <= one.end:
+                if not gap.root:
+                    gap.end = one.end
+                    return True
+                if gap.end < one.end or gap.root == one.root:
+                    return True
+        return False
 
     def _find(self, kind: Kind, file: str, message: str, *where: int) -> None:
-        self._verdict.findings.append(Finding(kind, file, message, *where))
+        self.verdict.findings.append(Finding(kind, file, message, *where))
 
     # -- keys
 
@@ -160,14 +181,14 @@ class _Writer:
         if failed is not None:
             self._find(Kind.KEYS, KEYS, str(failed))
         if self._chain:
-            self._verdict.origin = self._chain[-1].public.name
-        self._verdict.notices += [
+            self.verdict.origin = self._chain[-1].public.name
+        self.verdict.notices += [
             f"{KEYS}: key {number} (from line {key.size} of the log) was vouched for by the root key: the one before "
             "was lost"
             for number, key in enumerate(self._chain, 1)
             if key.by_root and number > 1
         ]
-        self._read_anchors()
+        self._kept = KeptCheckpoints(self._notes, self.verdict.origin, self._chain)
         return segments(self._directory) if len(paths) < len(self._chain) else paths
 
     def _judge_unused_keys(self, paths: Sequence[Path]) -> None:
@@ -179,12 +200,36 @@ class _Writer:
             until = "the end" if last else f"line {self._chain[index + 1].size}"
             hint = "; or the process died in the instant in which it began" if last else ""
             message = f"the segment that holds line {key.size + 1} to {until} of the log is not here{hint}"
-            self._find(Kind.MISSING, self._directory.name if not paths else KEYS, message)
+            finding = Finding(Kind.MISSING, self._directory.name if not paths else KEYS, message)
+            self._gap_at(key.size).findings.append(finding)
+
+    def _gap_at(self, size: int) -> _Gap:
+        """The gap that begins at or before this line; behind all that was read there is one without an end."""
+        for gap in self._gaps:
+            if gap.start <= size < gap.end or (not gap.root and gap.start <= size):
+                gap.end = max(gap.end, size + 1)
+                return gap
+        start = self._tree.size if self._tree is not None else size
+        self._gaps.append(_Gap(start, size + 1, ""))
+        return self._gaps[-1]
 
     # -- segments
 
     def _segment(self, path: Path, following: Path | None) -> None:
-        self._verdict.segments += 1
+        self.verdict.segments += 1
+        try:
+            self._judge_segment(path, following)
+        except SealedError as error:
+            self._find(Kind.ALTERED, path.name, f"it cannot be read: {error.strerror}")
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The key that would come next belongs to a segment that is there, but damaged."""
+        self._damaged.add(max(self._used | self._damaged, default=-1) + 1)
+        self._tree = None
+
+    def _judge_segment(self, path: Path, following: Path | None) -> None:
+        """Raises SealedError."""
         first = next(forwards(path), None)
         if first is None:
             self._empty(path, following)
@@ -194,8 +239,7 @@ class _Writer:
             key = self._judge_header(path, header)
         except NoteError as error:
             self._find(Kind.ALTERED, path.name, str(error), 1, 1, 0, len(first) + 1)
-            self._damaged.add(max(self._used, default=-1) + 1)
-            self._tree = None
+            self._give_up()
             self._skip(path)
             return
         self._go_on(path, header, len(first) + 1)
@@ -211,7 +255,7 @@ class _Writer:
         after = segment_number(following.name) if following is not None else None
         size = length(path)
         if number is not None and after is not None and number[0] == after[0]:
-            self._verdict.notices.append(f"{path.name}: a start that got no further than {size} bytes")
+            self.verdict.notices.append(f"{path.name}: a start that got no further than {size} bytes")
         elif following is not None or size:
             self._find(Kind.UNSIGNED, path.name, "it has no whole line", 1, 1, 0, size)
 
@@ -236,17 +280,21 @@ class _Writer:
     def _go_on(self, path: Path, header: SegmentHeader, end: int) -> None:
         """Compare with where the segment before ended, which only this header's checkpoints confirm."""
         tree, tail, self._tail = self._tree, self._tail, None
-        if tree is None or (tree.size, tree.frontier) == (header.size, header.frontier):
+        if tree is not None and (tree.size, tree.frontier) == (header.size, header.frontier):
+            return
+        self._heard.clear()
+        if tree is None:
             return
         if tree.size < header.size:
             message = f"{header.size - tree.size} lines of the log are missing before this segment"
-            self._find(Kind.MISSING, path.name, message, 1, 1, 0, end)
+            missing = Finding(Kind.MISSING, path.name, message, 1, 1, 0, end)
+            self._gaps.append(_Gap(tree.size, header.size, b64encode(header.tree.root()).decode(), [missing]))
         elif tail is not None:
             extra = f" ({tree.size - header.size} lines too many)" if tree.size > header.size else ""
             message = (
                 f"these lines, behind the last checkpoint, are not those that the next segment goes on from{extra}"
             )
-            self._verdict.findings.append(
+            self.verdict.findings.append(
                 Finding(
                     Kind.ALTERED, tail.file, message, tail.first_line, tail.last_line, tail.first_byte, tail.end_byte
                 )
@@ -255,58 +303,49 @@ class _Writer:
             message = "the header does not go on from the segment before"
             self._find(Kind.ALTERED, path.name, message, 1, 1, 0, end)
 
-    def _scan(self, path: Path, header: SegmentHeader, *, is_last: bool) -> _Scan:
-        scan = _Scan(header.tree)
-        self._read(path, scan)
+    def _scan(self, path: Path, header: SegmentHeader, *, is_last: bool) -> SegmentScan:
+        """Raises SealedError."""
+        scan = SegmentScan(header.tree)
+        scan.read(path, self._kept.compare, self._progress)
         while is_last and (scan.last_line != scan.line or length(path) != scan.byte) and self._patience():
-            self._read(path, scan)
-        self._judge_anchor_at(scan.tree)
-        self._verdict.lines += scan.line
-        self._verdict.bytes += scan.byte
-        self._verdict.records += scan.records
+            scan.read(path, self._kept.compare, self._progress)
+        self._kept.compare(scan.tree)
+        self.verdict.lines += scan.line
+        self.verdict.bytes += scan.byte
+        self.verdict.records += scan.records
         return scan
 
-    def _read(self, path: Path, scan: _Scan) -> None:
-        """From where it stands on: the loop in which all the time goes."""
-        tree, line_number, byte = scan.tree, scan.line, scan.byte
-        records, told, next_anchor = scan.records, byte, self._next_anchor
-        look = bool(self._torn)
-        for line in forwards(path, byte):
-            if tree.size == next_anchor:
-                self._judge_anchor_at(tree)
-                next_anchor = self._next_anchor
-            line_number += 1
-            if line[:14] == PREFIX:
-                scan.last, scan.last_line, scan.last_byte = line, line_number, byte
-                scan.last_tree = Tree(tree.size, tree.frontier)
-            elif line_number > 1:
-                records += 1
-                if look and _SUSPECT in line:
-                    self._excuse(line)
-                if line_number == 2 and _RECOVERED in line:
-                    self._tell(path, line)
-            tree.add(line)
-            byte += len(line) + 1
-            if not line_number % PROGRESS_LINES:
-                self._progress(byte - told)
-                told = byte
-        self._progress(byte - told)
-        scan.line, scan.byte, scan.records = line_number, byte, records
-
-    def _judge_lines(self, path: Path, header: SegmentHeader, key: PublicKey, scan: _Scan) -> bool:
+    def _judge_lines(self, path: Path, header: SegmentHeader, key: PublicKey, scan: SegmentScan) -> bool:
         """Whether the last checkpoint holds; if not, where the first one fails is found."""
         if scan.last_tree is None:
+            self._heard += [(path, *one) for one in scan.told]
             return True
         try:
-            checkpoint = _hold(scan.last, key, scan.last_tree)
+            checkpoint = holds(scan.last, key, scan.last_tree)
         except NoteError:
-            self._verdict.findings.append(_locate(path, header, key))
+            self.verdict.findings.append(first_fault(path, header, key))
             return False
-        self._verdict.size, self._verdict.root = checkpoint.size, b64encode(checkpoint.root).decode()
-        self._verdict.checkpoint = note_of(scan.last)
+        self.verdict.size, self.verdict.root = checkpoint.size, b64encode(checkpoint.root).decode()
+        self.verdict.checkpoint = note_of(scan.last)
+        self._heard += [(path, number, record) for number, record in scan.told if number < scan.last_line]
+        for one in self._heard:
+            self._listen(*one)
+        self._heard = [(path, number, record) for number, record in scan.told if number > scan.last_line]
         return True
 
-    def _judge_end(self, path: Path, scan: _Scan, *, is_last: bool) -> None:
+    def _listen(self, path: Path, number: int, record: Mapping[str, Any]) -> None:
+        """What a signed record says of the log's files."""
+        body = record.get("body")
+        if not isinstance(body, Mapping):
+            return
+        if record["type"] == RecordType.LOG_SUSPECT:
+            self._forgive(body)
+        elif record["type"] == RecordType.LOG_REMOVED:
+            self.standing += stretches(record)
+        elif number == FIRST_RECORD:
+            self._tell(path, body)
+
+    def _judge_end(self, path: Path, scan: SegmentScan, *, is_last: bool) -> None:
         self._tree = scan.tree
         end = length(path) if not is_last else max(scan.byte, length(path))
         torn = end - scan.byte
@@ -327,17 +366,16 @@ class _Writer:
                     Kind.ADDED, path.name, message, scan.line + 1, scan.line + 1, scan.byte, end
                 )
 
-    def _excuse(self, line: bytes) -> None:
+    def _forgive(self, body: Mapping[str, Any]) -> None:
         """`log.suspect`: the segment was given up after an error, and may end in the middle of a line."""
-        body = _body(line)
         torn = self._torn.pop(str(body.get("segment")), None)
         if torn is not None:
-            self._verdict.notices.append(
+            self.verdict.notices.append(
                 f"{torn.place}: half a line, which is no part of the log; the segment was given up: {body.get('cause')}"
             )
 
-    def _tell(self, path: Path, line: bytes) -> None:
-        body = _body(line)
+    def _tell(self, path: Path, body: Mapping[str, Any]) -> None:
+        """`log.recovered`: what a start found and did."""
         facts = {
             "cut_bytes": "bytes of an unfinished line were cut",
             "damaged_lines": "lines could not be read",
@@ -346,115 +384,33 @@ class _Writer:
         said = [f"{body[name]} {meaning}" for name, meaning in facts.items() if body.get(name)]
         if body.get("segment_missing"):
             said.append("the newest segment was not there")
-        self._verdict.notices.append(f"{path.name}: this start put {body.get('segment')} in order: {', '.join(said)}")
+        self.verdict.notices.append(f"{path.name}: this start put {body.get('segment')} in order: {', '.join(said)}")
 
     def _skip(self, path: Path) -> None:
         for line in forwards(path):
-            self._verdict.lines += 1
-            self._verdict.bytes += len(line) + 1
+            self.verdict.lines += 1
+            self.verdict.bytes += len(line) + 1
         self._progress(length(path))
 
-    # -- anchors
+    # -- checkpoints that were kept elsewhere
 
-    def _read_anchors(self) -> None:
-        """Those of this log, by size. One that no key of this log has signed is a finding: somebody has two logs."""
-        for note in self._notes:
-            try:
-                claimed = unverified(note)
-            except NoteError:
-                continue  # told for all writers together
-            if claimed.origin == self._verdict.origin:
-                if any(_is_by(note, key.public) for key in self._chain):
-                    self._anchors.append(claimed)
-                else:
-                    message = f"a checkpoint of {claimed.size} lines, kept elsewhere, is signed by no key of this log"
-                    self._find(Kind.ANCHOR, KEYS, message)
-        self._anchors.sort(key=lambda one: one.size)
-        self._next_anchor = self._anchors[0].size if self._anchors else -1
-
-    def _judge_anchor_at(self, tree: Tree) -> None:
-        while self._anchors and self._anchors[0].size <= tree.size:
-            anchor = self._anchors.pop(0)
-            if anchor.size < tree.size:
-                message = f"a checkpoint of {anchor.size} lines, kept elsewhere, cannot be compared: they are not here"
-                self._find(Kind.ANCHOR, self._directory.name, message)
-            elif anchor.root != tree.root():
-                message = f"the first {anchor.size} lines are not those that a checkpoint kept elsewhere speaks of"
-                self._find(Kind.ANCHOR, self._directory.name, message)
-            else:
-                self._verdict.anchored = max(self._verdict.anchored, anchor.size)
-        self._next_anchor = self._anchors[0].size if self._anchors else -1
-
-    def _judge_anchors(self) -> None:
-        for anchor in self._anchors:
-            message = f"a checkpoint kept elsewhere speaks of {anchor.size} lines, and the log ends before"
-            self._find(Kind.ANCHOR, self._directory.name, message)
-
-
-def _hold(line: bytes, key: PublicKey, tree: Tree) -> Checkpoint:
-    """A checkpoint's line, of the lines that this tree was made from. Raises NoteError."""
-    checkpoint = verified(note_of(line), key, alone=True)
-    if checkpoint.size != tree.size:
-        less = checkpoint.size - tree.size
-        what = f"{less} lines are missing" if less > 0 else f"{-less} lines were added"
-        raise NoteError(f"{what} here: the checkpoint behind them counts {checkpoint.size}")
-    if checkpoint.root != tree.root():
-        raise NoteError("these lines are not those that the checkpoint behind them signs")
-    return checkpoint
-
-
-def _locate(path: Path, header: SegmentHeader, key: PublicKey) -> Finding:
-    """The first checkpoint that does not hold, and the lines that it speaks of. Some checkpoint here does not."""
-    tree, byte, begin, begin_line = header.tree, 0, 0, 1
-    odd: tuple[int, int, int] | None = None
-    seq = header.first_seq
-    for number, line in enumerate(forwards(path), 1):
-        end = byte + len(line) + 1
-        if line[:14] == PREFIX:
-            try:
-                _hold(line, key, tree)
-            except NoteError as error:
-                if not _is_good(line, key):
-                    return Finding(Kind.ALTERED, path.name, f"a checkpoint: {error}", number, number, byte, end)
-                hint = f"; line {odd[0]}, bytes {odd[1]}-{odd[2]}, is the first that is odd" if odd else ""
-                return Finding(Kind.ALTERED, path.name, f"{error}{hint}", begin_line, number - 1, begin, byte)
-            begin, begin_line = end, number + 1
-        elif number > 1:
-            if odd is None and _seq(line) != seq:
-                odd = (number, byte, end)
-            seq += 1
-        tree.add(line)
-        byte = end
-    return Finding(Kind.ALTERED, path.name, "it was changed while it was read", 1, 1, 0, byte)
-
-
-def _is_good(line: bytes, key: PublicKey) -> bool:
-    try:
-        verified(note_of(line), key, alone=True)
-    except NoteError:
-        return False
-    return True
-
-
-def _is_by(note: str, key: PublicKey) -> bool:
-    try:
-        verified(note, key)
-    except NoteError:
-        return False
-    return True
-
-
-def _seq(line: bytes) -> int | None:
-    try:
-        seq = orjson.loads(line)["seq"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return seq if isinstance(seq, int) else None
-
-
-def _body(line: bytes) -> dict[str, object]:
-    try:
-        body = orjson.loads(line)["body"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}
-    return body if isinstance(body, dict) else {}
+    def _judge_kept(self) -> None:
+        kept, here = self._kept, self._directory.name
+        self.verdict.anchored = kept.anchored
+        for size in kept.forged:
+            message = f"a checkpoint of {size} lines, kept elsewhere, is signed by no key of this log"
+            if size > self.verdict.size:
+                message += f"; the log ends at line {self.verdict.size}: the key may be gone with the newest lines"
+            self._find(Kind.ANCHOR, KEYS, message)
+        for size in kept.absent:
+            message = f"a checkpoint of {size} lines, kept elsewhere, cannot be compared: they are not here"
+            gap = next((one for one in self._gaps if one.start < size < one.end), None)
+            found = gap.findings if gap is not None else self.verdict.findings
+            found.append(Finding(Kind.ANCHOR, here, message))
+        for size in kept.wrong:
+            message = f"the first {size} lines are not those that a checkpoint kept elsewhere speaks of"
+            self._find(Kind.ANCHOR, here, message)
+        for size in kept.beyond():
+            message = f"a checkpoint kept elsewhere speaks of {size} lines, and the log ends before"
+            tail = next((one for one in self._gaps if not one.root), None)
+            (tail.findings if tail is not None else self.verdict.findings).append(Finding(Kind.ANCHOR, here, message))

@@ -222,3 +222,14 @@ def test_a_proof_of_consistency_is_refused_for_what_is_wrong_with_it() -> None:
     ):
         with pytest.raises(ProofError, match=why):
             check_consistency(first, second, proof, old, new)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_many_leaves_at_once_are_the_same_tree(first: int, more: int) -> None:
+    leaves = [b"%d" % number for number in range(first + more)]
+    one, other = Tree(), Tree()
+    for leaf in leaves:
+        one.add(leaf)
+    other.extend(leaves[:first])
+    other.extend(leaves[first:])
+    assert (one.size, one.frontier) == (other.size, other.frontier)

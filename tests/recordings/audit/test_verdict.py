@@ -36,6 +36,7 @@ def test_the_form_for_machines() -> None:
         "checkpoint": {"size": 5, "root": "r", "note": "note"},
         "anchoredLines": 4,
         "unanchoredLines": 1,
+        "removedLines": 0,
         "findings": [
             {
                 "kind": "added",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -601,14 +601,13 @@ def test_a_log_that_is_being_written_is_waited_for(tmp_path: Path, log: Log) -> 
     assert verdict.lines == sum(len(lines(log.files[one])) for one in names(log.files))
 
 
-def test_progress_ends_where_the_files_end(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recordings.audit.verify.PROGRESS_LINES", 3)
+def test_progress_ends_where_the_files_end(tmp_path: Path, log: Log) -> None:
     for name, data in log.files.items():
         (tmp_path / name).write_bytes(data)
     steps: list[int] = []
     assert verify(tmp_path, ROOT.public, progress=steps.append)[0].is_whole
     assert sum(steps) == total_bytes(tmp_path)
-    assert len(steps) > 10
+    assert len(steps) == len(names(log.files))
 
 
 def test_half_a_line_is_excused_only_where_the_log_says_that_its_segment_was_given_up(
@@ -630,6 +629,126 @@ def test_nothing_is_not_whole(tmp_path: Path) -> None:
     assert verify(tmp_path, ROOT.public) == []
     (tmp_path / "keys").write_bytes(b"")
     assert not verify(tmp_path, ROOT.public)[0].is_whole
+
+
+# -- what was removed in order
+
+
+async def write_removals(directory: Path, *bodies: dict[str, object]) -> None:
+    log = AuditLog(
+        LogSettings(directory, directory.name),
+        loop=asyncio.get_running_loop(),
+        clock=lambda: 1_700_000_000.0,
+        mono=lambda: 0.0,
+        new_id=lambda: "id",
+        boot="b",
+        notary=Notary(Keyring(directory, f"acme/audit/{directory.name}", ROOT)),
+    )
+    await log.open()
+    for body in bodies:
+        log.append(RecordType.LOG_REMOVED, Outcome.DONE, body=body)
+    await log.close()
+
+
+def stretch(log: Log, first: int, behind: int) -> dict[str, object]:
+    """As a tombstone names the lines of segments `first` to `behind`, which is not among them."""
+    headers = [parse_header(lines(log.files[name])[0]) for name in names(log.files)]
+    root = b64encode(headers[behind].tree.root()).decode()
+    start, end = headers[first].size, headers[behind].size
+    return {"origin": "acme/audit/node-0", "start": start, "end": end, "root": root}
+
+
+@pytest.fixture
+def without(tmp_path: Path, log: Log) -> Callable[..., list[Verdict]]:
+    """The verdicts on the log without segments `gone`, beside a writer's that says that `standing` are removed."""
+
+    def judge(gone: slice, *standing: dict[str, object], anchors: tuple[str, ...] = ()) -> list[Verdict]:
+        (tmp_path / "node-0").mkdir()
+        missing = names(log.files)[gone]
+        for name, data in log.files.items():
+            if name not in missing:
+                (tmp_path / "node-0" / name).write_bytes(data)
+        asyncio.run(write_removals(tmp_path / "node-web", {"standing": list(standing)}))
+        return verify(tmp_path, ROOT.public, anchors)
+
+    return judge
+
+
+@pytest.mark.parametrize(("first", "behind"), [(0, 1), (0, 3), (1, 2), (1, 3)])
+def test_segments_that_were_removed_as_a_signed_record_says_are_told_and_no_finding(
+    log: Log, without: Callable[..., list[Verdict]], first: int, behind: int
+) -> None:
+    gone = stretch(log, first, behind)
+    verdict, keeper = without(slice(first, behind), gone)
+    assert (verdict.findings, keeper.findings) == ([], [])
+    assert verdict.is_whole
+    start, end = int(str(gone["start"])), int(str(gone["end"]))
+    assert verdict.removed == end - start
+    assert verdict.notices == [f"lines {start + 1}-{end} of the log were removed, as a record of log.removed says"]
+
+
+def test_a_removal_that_was_cut_off_is_no_finding(log: Log, without: Callable[..., list[Verdict]]) -> None:
+    verdict, _ = without(slice(0, 1), stretch(log, 0, 3))
+    assert verdict.is_whole
+    assert verdict.removed == stretch(log, 0, 1)["end"]
+
+
+def test_a_segment_more_than_was_removed_in_order_is_missing(log: Log, without: Callable[..., list[Verdict]]) -> None:
+    verdict, _ = without(slice(0, 2), stretch(log, 0, 1))
+    assert {one.kind for one in verdict.findings} == {Kind.MISSING}
+    assert not verdict.is_whole
+
+
+@pytest.mark.parametrize("change", [{"origin": "acme/audit/node-1"}, {"root": "x"}, {"start": 1}, {"end": "9"}])
+def test_another_removal_excuses_nothing(
+    log: Log, without: Callable[..., list[Verdict]], change: dict[str, object]
+) -> None:
+    verdict, _ = without(slice(0, 2), {**stretch(log, 0, 2), **change})
+    assert {one.kind for one in verdict.findings} == {Kind.MISSING}
+
+
+def test_a_writer_that_ended_long_ago_may_be_removed_whole(log: Log, without: Callable[..., list[Verdict]]) -> None:
+    every = sum(len(lines(log.files[name])) for name in names(log.files))
+    gone = {"origin": "acme/audit/node-0", "start": 0, "end": every, "root": "r"}
+    verdict, _ = without(slice(0, None), gone)
+    assert (verdict.findings, verdict.removed, verdict.is_whole) == ([], every, True)
+
+
+def test_a_checkpoint_kept_elsewhere_of_lines_that_were_removed_in_order_is_no_finding(
+    log: Log, without: Callable[..., list[Verdict]]
+) -> None:
+    first, second = (
+        note_of(next(line for line in lines(log.files[name]) if line.startswith(PREFIX)))
+        for name in names(log.files)[:2]
+    )
+    verdict, _ = without(slice(0, 1), stretch(log, 0, 1), anchors=(first, second))
+    assert verdict.is_whole
+    assert verdict.anchored == int(second.split("\n")[1])
+
+
+def test_a_removal_that_nobody_signed_excuses_nothing(tmp_path: Path, log: Log) -> None:
+    """A line behind the last checkpoint: anybody could have put it there."""
+    record = {"v": 1, "seq": 99, "type": "log.removed", "body": {"standing": [stretch(log, 0, 1)]}}
+    for name, data in log.files.items():
+        if name != names(log.files)[0]:
+            (tmp_path / name).write_bytes(data)
+    with (tmp_path / names(log.files)[-1]).open("ab") as file:
+        file.write(encode(record))
+    (verdict,) = verify(tmp_path, ROOT.public)
+    assert {one.kind for one in verdict.findings} == {Kind.MISSING, Kind.UNSIGNED}
+
+
+def test_a_sealed_file_that_is_damaged_is_a_finding_of_its_own(tmp_path: Path, log: Log) -> None:
+    for name, data in log.files.items():
+        (tmp_path / name).write_bytes(data)
+    plain = tmp_path / names(log.files)[1]
+    plain.unlink()
+    plain.with_name(plain.name + ".zst").write_bytes(b"not Zstandard at all")
+    (verdict,) = verify(tmp_path, ROOT.public)
+    (finding,) = verdict.findings
+    assert (finding.kind, finding.file) == (Kind.ALTERED, plain.name + ".zst")
+    assert finding.message.startswith("it cannot be read: ")
+    assert total_bytes(tmp_path) == verdict.bytes
 
 
 @given(st.data())
