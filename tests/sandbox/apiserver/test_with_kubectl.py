@@ -8,8 +8,9 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,13 @@ class Person:
         environ = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LC_ALL": "C"} | environment
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ)
+
+    async def run_bytes(self, *arguments: str, stdin: bytes = b"", **environment: str) -> tuple[int, bytes, bytes]:
+        process = await self.start(*arguments, **environment)
+        async with asyncio.timeout(LIMIT):
+            out, err = await process.communicate(stdin)
+        assert process.returncode is not None
+        return process.returncode, out, err
 
     async def run(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
         process = await self.start(*arguments, **environment)
@@ -315,3 +323,89 @@ async def test_whom_each_request_was_for_is_remembered(alice: Person, sandbox: S
     await alice.out("get", "pods")
     listed = next(one for one in sandbox.seen if "/pods?" in one.target)
     assert (listed.user, listed.groups, listed.uid, listed.extra) == ("alice", ("eng", "system:authenticated"), "", ())
+
+
+WAYS = {"websocket": "true", "spdy": "false"}
+"""What a kubectl from 1.30 on is told; older ones know SPDY only."""
+KUBECTLS = [(24, "spdy"), *((minor, way) for minor in (30, 37) for way in WAYS)]
+
+
+@pytest.fixture(params=KUBECTLS, ids=lambda one: f"1.{one[0]}-{one[1]}")
+def program(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """Each kubectl that is cached, in each way that it has for streams."""
+    minor, way = request.param
+    found = next(cache().glob(f"kubectl-1.{minor}-*/kubectl"), None)
+    if found is None:
+        pytest.skip(f"`make e2e` has fetched no kubectl 1.{minor}")
+    return found, way
+
+
+@pytest.fixture
+def streaming(alice: Person, program: tuple[Path, str]) -> Callable[..., Any]:
+    """Run a command."""
+    found, way = program
+    variables: dict[str, Any] = dict.fromkeys(
+        ("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "KUBECTL_PORT_FORWARD_WEBSOCKETS"), WAYS[way]
+    )
+    person = replace(alice, program=found)
+    return lambda *arguments, **more: person.run_bytes(*arguments, **more, **variables)
+
+
+BINARY = bytes(range(256)) * 4000
+"""1 MB in which every byte stands."""
+
+
+async def test_exec_passes_every_byte_both_ways(streaming: Callable[..., Any]) -> None:
+    assert await streaming("exec", "-i", "nightly-report", "--", "cat", stdin=BINARY) == (0, BINARY, b"")
+
+
+async def test_exec_ends_as_its_command_did(streaming: Callable[..., Any]) -> None:
+    both = ("exec", "nightly-report", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert await streaming(*both) == (7, b"out\n", b"err\ncommand terminated with exit code 7\n")
+    killed = await streaming("exec", "nightly-report", "--", "sh", "-c", "kill -9 $$")
+    assert killed == (137, b"", b"command terminated with exit code 137\n")
+    code, _, said = await streaming("exec", "nightly-report", "--", "no-such-program")
+    assert code == 1
+    assert b'exec: "no-such-program": executable file not found in $PATH' in said
+
+
+async def test_exec_ends_though_its_input_was_not_read(streaming: Callable[..., Any]) -> None:
+    head = ("exec", "-i", "nightly-report", "--", "head", "-c", "5")
+    assert (await streaming(*head, stdin=BINARY))[:2] == (0, BINARY[:5])  # some kubectls say that they were cut short
+
+
+async def test_files_are_copied_there_and_back(streaming: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(BINARY)
+    assert (await streaming("cp", str(tmp_path / "there"), "nightly-report:copied"))[0] == 0
+    assert (await streaming("cp", "nightly-report:copied", str(tmp_path / "back")))[0] == 0
+    assert (tmp_path / "back").read_bytes() == BINARY
+
+
+async def test_a_forwarded_port_answers_for_its_pod(alice: Person, program: tuple[Path, str]) -> None:
+    """Over and over; and a port on which nothing listens ends it with a sentence."""
+    person = replace(alice, program=program[0])
+    (pod,) = [row[0] for row in await alice.table("get", "pods") if row[0].startswith("cart-")]
+    process = await person.start("port-forward", pod, ":8080", ":1", KUBECTL_PORT_FORWARD_WEBSOCKETS=WAYS[program[1]])
+    assert process.stdout is not None
+    ports: dict[str, int] = {}
+    async with asyncio.timeout(LIMIT):
+        while len(ports) < 2:
+            words = (await process.stdout.readline()).decode().split()  # Forwarding from 127.0.0.1:1234 -> 8080
+            ports[words[4]] = int(words[2].rpartition(":")[2])
+        for _ in range(3):
+            assert await fetched(ports["8080"]) == f"{pod}:8080 heard GET / HTTP/1.1\n"
+        assert await fetched(ports["1"]) == ""
+        _, err = await process.communicate()
+    assert f"error forwarding port 1 to pod {pod}" in err.decode()
+
+
+async def fetched(port: int) -> str:
+    """What a web server says, without its head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: pod\r\n\r\n")
+    try:
+        return (await reader.read()).decode().partition("\r\n\r\n")[2]
+    except ConnectionResetError:
+        return ""
+    finally:
+        writer.close()
