@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from recordings.audit.encode import encode, rfc3339
+from recordings.audit.matching import Needle
 from recordings.audit.record import Outcome
 from recordings.errors import QuestionError
 
@@ -67,22 +68,41 @@ class Question:
         needles = self._needles()
         since = b"" if self.since is None else rfc3339(self.since).encode()
         until = b"" if self.until is None else rfc3339(self.until).encode()
-        text = _spelled(self.text)
+        text = spelled(self.text)
+        is_denied = self.decision is Decision.DENY
 
         def may_match(line: bytes) -> bool:
             for needle in needles:
                 if needle not in line:
                     return False
+            if is_denied and b'"forbid"' not in line and b"refus" not in line:
+                return False
             if (since or until) and not (since <= time_of(line) and (not until or time_of(line) < until)):
                 return False
             return text in line.lower() if text else True
 
         return may_match
 
+    def needle(self) -> Needle | None:
+        """The bytes that a line must hold and fewest others do; None where there are none."""
+        needles = self._needles()
+        if needles:
+            return Needle(max(needles, key=len))
+        return Needle(spelled(self.text), folded=True) if self.text else None
+
     def _needles(self) -> list[bytes]:
-        """Plain ASCII stands in a line as it is; other text has several spellings there."""
-        words = (self.user, self.group, self.verb, self.namespace, self.name, self.cluster, self.type, self.id)
-        return [word.encode() for word in words if word and _is_plain(word)]
+        """Plain ASCII stands in a line as it is, in quotes; other text has several spellings there."""
+        below = self.resource.lower().partition("/")[0]
+        words = (self.user, self.group, self.verb, self.namespace, self.name, self.cluster, self.type)
+        whole = (*words, below if "." not in below else "")
+        found = [f'"{word}"' for word in whole if word and _is_plain(word)]
+        return [one.encode() for one in (*found, f'"{self.id}' if self.id and _is_plain(self.id) else "") if one]
+
+    def may_be_in(self, since: str, until: str) -> bool:
+        """Whether a record of a time between these, both included and RFC 3339, may be asked for. Empty: not known."""
+        return (self.since is None or not until or until >= rfc3339(self.since)) and (
+            self.until is None or not since or since < rfc3339(self.until)
+        )
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether a record, parsed, is asked for."""
@@ -93,15 +113,13 @@ class Question:
             and self.verb in ("", at(record, "event", "verb"))
             and self.namespace in ("", at(record, *_OBJECT, "namespace"))
             and self.name in ("", at(record, *_OBJECT, "name"))
-            and (
-                not self.user or self.user in (at(record, "actor", "username"), at(record, "event", "user", "username"))
-            )
+            and self.user in ("", username(record))
             and (not self.group or self.group in texts(at(record, "event", "user", "groups")))
             and (not self.resource or self.resource.lower() in _resources(record))
             and (self.decision is None or self.decision is decision(record))
             and (not self.source or _from(str(record.get("source", "")), self.source))
             and (not self.id or any(one.startswith(self.id) for one in ids(record)))
-            and (not self.text or _spelled(self.text) in encode(record).lower())
+            and (not self.text or spelled(self.text) in encode(record).lower())
         )
 
     def _in_time(self, record: Mapping[str, Any]) -> bool:
@@ -116,6 +134,12 @@ def decision(record: Mapping[str, Any]) -> Decision:
     forbidden = at(record, "event", "annotations", "authorization.k8s.io/decision") == "forbid"
     refused = record.get("outcome") == Outcome.REFUSED or record.get("type") == "refusals.rollup"
     return Decision.DENY if forbidden or refused else Decision.ALLOW
+
+
+def username(record: Mapping[str, Any]) -> Any:
+    """The person, as the identity provider calls them now."""
+    found = at(record, "actor", "username")
+    return at(record, "event", "user", "username") if found is None else found
 
 
 def ids(record: Mapping[str, Any]) -> list[str]:
@@ -161,7 +185,7 @@ def _is_plain(word: str) -> bool:
     return word.isascii() and word.isprintable() and not set(word) & {'"', "\\"}
 
 
-def _spelled(text: str) -> bytes:
+def spelled(text: str) -> bytes:
     """As it stands in a line, in lower case."""
     try:
         return orjson.dumps(text)[1:-1].lower()

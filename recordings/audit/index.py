@@ -1,0 +1,106 @@
+"""Parquet files as an index: which lines of sealed segments may answer a question.
+
+What it leaves out cannot match; what it gives is looked at again, so an answer means the same with it and without. Only
+the files beside the segments are believed: who doubts them asks the segments themselves, or has them made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recordings.audit.columns import DERIVED
+from recordings.audit.encode import rfc3339
+from recordings.audit.parquet import parquet_path
+from recordings.audit.question import Question
+
+BATCH = 32
+"""Segments asked at once: few enough that the newest records come soon, enough that a thousand take seconds."""
+FIRST_LINES = 64
+MAX_LINES = 4096
+"""Lines fetched at once, more each time: somebody wants ten, somebody all."""
+_HIGHEST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """SQL for WHERE, and its parameters."""
+
+    sql: str
+    values: tuple[object, ...]
+
+
+def condition(question: Question) -> Condition | None:
+    """What can be asked of the columns; None where that leaves out too little to be worth it."""
+    words = {
+        "username": question.user,
+        "verb": question.verb,
+        "namespace": question.namespace,
+        "name": question.name,
+        "cluster": question.cluster,
+        "type": question.type,
+        "decision": str(question.decision or ""),
+    }
+    found: list[tuple[str, tuple[object, ...]]] = [
+        (f'"{column}" = ?', (word,)) for column, word in words.items() if word
+    ]
+    if question.group:
+        found.append(("list_contains(groups, ?)", (question.group,)))
+    if question.id:
+        span = (question.id, question.id + _HIGHEST)
+        found.append(("(id BETWEEN ? AND ? OR audit_id BETWEEN ? AND ?)", (*span, *span)))
+    if not found:
+        return None
+    for limit, operator in ((question.since, ">="), (question.until, "<")):
+        if limit is not None:  # a time that cannot be read is looked at in the line
+            found.append((f'("time" IS NULL OR "time" {operator} ?::TIMESTAMP)', (rfc3339(limit),)))
+    return Condition(" AND ".join(sql for sql, _ in found), tuple(value for _, values in found for value in values))
+
+
+class DamagedIndexError(Exception):
+    """Parquet files cannot be asked: damaged, or removed meanwhile. The segments themselves can."""
+
+
+def batches(paths: Sequence[Path]) -> list[list[Path]]:
+    """One writer's segments in the parts that are asked at once."""
+    return [list(paths[first : first + BATCH]) for first in range(0, len(paths), BATCH)]
+
+
+def matching(connection: Any, batch: Sequence[Path], asked: Condition, *, backward: bool) -> list[int]:
+    """Sequence numbers of the records that may match. Raises DamagedIndexError."""
+    derived = ", ".join(f"{sql} AS {name}" for name, _, sql, _ in DERIVED)
+    select = f"SELECT seq FROM (SELECT *, {derived} FROM read_parquet(?)) WHERE {asked.sql}"  # noqa: S608 - quoted
+    rows = _asked(connection, f"{select} ORDER BY seq {_order(backward=backward)}", [_files(batch), *asked.values])
+    return [seq for (seq,) in rows]
+
+
+def fetched(connection: Any, batch: Sequence[Path], seqs: Sequence[int], *, backward: bool) -> Iterator[bytes]:
+    """Their lines, in their order. Raises DamagedIndexError."""
+    at, size = 0, FIRST_LINES
+    select = "SELECT line FROM read_parquet(?) WHERE seq BETWEEN ? AND ? AND list_contains(?, seq)"
+    while at < len(seqs):
+        some = seqs[at : at + size]
+        values = [_files(batch), min(some), max(some), list(some)]
+        for (line,) in _asked(connection, f"{select} ORDER BY seq {_order(backward=backward)}", values):
+            yield line.encode()
+        at, size = at + size, min(4 * size, MAX_LINES)
+
+
+def _files(batch: Sequence[Path]) -> list[str]:
+    return [str(parquet_path(path)) for path in batch]
+
+
+def _order(*, backward: bool) -> str:
+    return "DESC" if backward else "ASC"
+
+
+def _asked(connection: Any, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    import duckdb
+
+    try:
+        rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+    except duckdb.Error as error:
+        raise DamagedIndexError(str(error)) from error
+    return rows
