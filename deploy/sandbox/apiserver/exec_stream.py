@@ -55,6 +55,9 @@ class ExecStream:
             async with asyncio.timeout(STREAMS_SECONDS):
                 await self._either(self._opened)
         except TimeoutError:
+            self._gone.set()
+        if self._gone.is_set():
+            connection.cut()
             return
         self._end.begin()
         try:
@@ -68,9 +71,11 @@ class ExecStream:
             code = await self._run(connection, self._process)
         finally:
             await self._process.end()
-        if code is not None:
+        if code is None:
+            connection.cut()
+        else:
             self._end.finish(exited(protocol, code))
-        await connection.close()
+            await connection.close()
 
     # -- what the client says
 

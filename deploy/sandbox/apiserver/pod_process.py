@@ -64,6 +64,11 @@ class PodProcess:
         self.stdin = stdin
         self._process, self._tty = process, tty
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the command has ended and was waited for."""
+        return self._process.returncode is not None
+
     async def wait(self) -> int:
         """The exit code; 128 and the signal's number where that ended it."""
         code = await self._process.wait()

@@ -76,7 +76,7 @@ class PortForward:
             self._spdy.close()
         if self._socket is not None:
             self._socket.close()
-        await connection.close()
+        connection.cut()
 
     def _inside(self, data: bytes) -> None:
         self._happened.extend(self._spdy.receive(data))

@@ -33,6 +33,7 @@ class Streaming:
     def __init__(self) -> None:
         self._folders = PodFolders()
         self._open: set[asyncio.Task[None]] = set()
+        self._processes: set[PodProcess] = set()
 
     async def serve(self, request: web.Request, headers: Headers, asked: Asked, pod: Object) -> web.StreamResponse:
         """Raises Problem, as long as nothing is upgraded."""
@@ -61,6 +62,8 @@ class Streaming:
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        for process in list(self._processes):  # whose end was broken off by the client's going
+            await process.end()
         self._folders.close()
 
     async def _exec(self, request: web.Request, upgrade: Upgrade, options: StreamOptions, pod: Object) -> None:
@@ -74,9 +77,14 @@ class Streaming:
         running = options if options.command else replace(options, command=_main(pod, options.container))
 
         async def started() -> PodProcess:
-            return await start(running, place)
+            process = await start(running, place)
+            self._processes.add(process)
+            return process
 
-        await stream.serve(connection, upgrade.protocol, started)
+        try:
+            await stream.serve(connection, upgrade.protocol, started)
+        finally:
+            self._processes = {process for process in self._processes if not process.is_over}
 
 
 async def _forward(request: web.Request, upgrade: Upgrade, pod: Object) -> None:

@@ -47,6 +47,11 @@ class TakenConnection(asyncio.Protocol):
         with contextlib.suppress(RuntimeError):  # it is closing, or already so
             (self._transport.resume_reading if on else self._transport.pause_reading)()
 
+    def cut(self) -> None:
+        """At once, after what was sent: the client has said goodbye, or broken the protocol."""
+        self._received = _dropped
+        self._transport.close()
+
     async def close(self) -> None:
         """After what was sent; what still comes is dropped."""
         self._received = _dropped
