@@ -33,6 +33,7 @@ class Reason(StrEnum):
     LIMIT_EXCEEDED = "limit_exceeded"
     UPGRADE_UNSUPPORTED = "upgrade_unsupported"
     LOG_UNAVAILABLE = "log_unavailable"
+    RECORDING_UNAVAILABLE = "recording_unavailable"
     CLUSTER_UNREACHABLE = "cluster_unreachable"
     CLUSTER_TIMEOUT = "cluster_timeout"
     UPSTREAM_INVALID = "upstream_invalid"

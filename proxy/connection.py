@@ -26,6 +26,7 @@ from proxy.http1 import (
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
 from proxy.relay import Relay
+from proxy.streams.stream_relay import StreamRelay
 
 BODY_SECONDS = 60.0
 """Without a byte of a body that was announced."""
@@ -62,6 +63,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         "_paused",
         "_pending",
         "_relay",
+        "_stream",
         "certificate",
         "credential",
         "deadline",
@@ -84,6 +86,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         self._buffer = b""
         self._body: Body | None = None
         self._relay: Relay | None = None
+        self._stream: StreamRelay | None = None
         self._closing = False
         self._lingering = False
         self._paused = False
@@ -109,6 +112,9 @@ class KubeConnection(asyncio.BufferedProtocol):
         self.data_received(received(count))
 
     def data_received(self, data: bytes) -> None:
+        if self._stream is not None:
+            self._stream.client_data(data)
+            return
         if self._closing:
             if self._lingering:
                 self._drop(data)
@@ -129,17 +135,23 @@ class KubeConnection(asyncio.BufferedProtocol):
         self._closing = True
         self.transport = None
         self._owner.closed(self)
+        if self._stream is not None:
+            self._stream.client_gone()
         if self._relay is not None:
             self._relay.client_gone()
         # a task, where there is one, runs on: it finds the transport gone, and records how the request ended
 
     def pause_writing(self) -> None:
         self.writable = False
+        if self._stream is not None:
+            self._stream.client_writable(writable=False)
         if self._relay is not None:
             self._relay.client_writable(writable=False)
 
     def resume_writing(self) -> None:
         self.writable = True
+        if self._stream is not None:
+            self._stream.client_writable(writable=True)
         if self._relay is not None:
             self._relay.client_writable(writable=True)
 
@@ -219,6 +231,36 @@ class KubeConnection(asyncio.BufferedProtocol):
             relay.request_end()
         else:
             self.deadline = self._owner.loop.time() + BODY_SECONDS
+
+    # -- streams
+
+    def begin_stream(self, stream: StreamRelay) -> None:
+        """From now on every byte goes to `stream`, those that came already first."""
+        self._stream = stream
+        self.deadline = float("inf")
+        data, self._buffer = self._buffer, b""
+        if self.transport is None:
+            stream.client_gone()
+        elif data:
+            stream.client_data(data)
+
+    def run_beside(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """What a stream has to wait for."""
+        self._owner.run(self, waiting)
+
+    def end_stream(self, last_words: bytes) -> None:
+        """The stream has ended: say what is left to say, and close."""
+        self._stream = None
+        if last_words:
+            self.write(last_words)
+        self.close()
+
+    def end(self) -> None:
+        """End what runs here now: a stream is told, anything else is aborted."""
+        if self._stream is not None and self._stream.is_open:
+            self._stream.cut("the server ends")
+        else:
+            self.abort()
 
     @property
     def body_done(self) -> bool:

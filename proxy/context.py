@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proxy.http1 import RequestHead
     from proxy.impersonation import Impersonation
     from proxy.request_info import RequestInfo
+    from proxy.streams.handshake import Upgrade
     from proxy.target import Target
     from proxy.upstream import Endpoint
     from recordings.audit.policy.policy import Decided
@@ -41,4 +42,5 @@ class RequestContext:
     impersonation: Impersonation | None = None  # impersonation
     identity_lines: bytes = b""  # impersonation
     passage: Passage | None = None  # remembered, where the same passed before
+    upgrade: Upgrade | None = None  # streaming
     detail: Decided | None = None  # audit: what the policy says of it

@@ -24,6 +24,7 @@ from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
 from proxy.relay import End, Relay, RelayResult
 from proxy.status import Refusal, response, wants_text
+from proxy.streams.streaming import Streaming
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
 from recordings.errors import LogUnavailableError
 
@@ -50,7 +51,10 @@ class Journey:
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         metrics: Metrics,
+        streaming: Streaming | None = None,
     ) -> None:
+        """Without `streaming`, upgrades are refused."""
+        self._streaming = streaming
         self._steps = steps
         self._audit = audit
         self._pool = pool
@@ -84,9 +88,22 @@ class Journey:
         if connection.transport is None:
             self._audit.outcome(context, LEFT)
             return
+        if context.upgrade is not None:
+            await self._stream(connection, context)
+            return
         dialling = self._exchange(connection, context)
         if dialling is not None:
             await dialling
+
+    async def _stream(self, connection: KubeConnection, context: RequestContext) -> None:
+        assert self._streaming is not None
+        try:
+            refusal = await self._streaming.run(connection, context)
+        except asyncio.CancelledError:
+            self._audit.outcome(context, ENDED)
+            raise
+        if refusal is not None:
+            await self._refuse(connection, context, refusal)
 
     def _decide(self, context: RequestContext) -> Refusal | None:
         unavailable = self._audit.unavailable()
@@ -96,11 +113,11 @@ class Journey:
             refusal = step(context)
             if refusal is not None:
                 return refusal
-        if context.head.fields.upgrade is not None:
-            return Refusal(
-                Reason.UPGRADE_UNSUPPORTED, "exec, attach and port-forward are not served by this version yet"
-            )
-        return None
+        if context.head.fields.upgrade is None:
+            return None
+        if self._streaming is None:
+            return Refusal(Reason.UPGRADE_UNSUPPORTED, "exec, attach and port-forward are not served here")
+        return self._streaming.prepare(context)
 
     async def _refuse(
         self, connection: KubeConnection, context: RequestContext, refusal: Refusal, *, recorded: bool = False

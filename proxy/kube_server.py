@@ -7,10 +7,12 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from proxy.audit_id import RandomBlock
 from proxy.audit_policy_file import load_policy
 from proxy.config import Config, Durability
+from proxy.context import RequestContext
 from proxy.filters.audit import AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
 from proxy.filters.origin import OriginFilter
@@ -23,7 +25,10 @@ from proxy.listeners import KubeListener, kube_ssl_context
 from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics
 from proxy.serving import ServingCertificate, hosts_of, names_of
+from proxy.status import Refusal
+from proxy.streams.streaming import Streaming
 from proxy.upstream import UpstreamPool
+from recordings.recorder.store import RecordingStore
 
 
 class KubeServer:
@@ -53,6 +58,13 @@ class KubeServer:
             names_of(kube.url, kube.address),
             now=clock(),
         )
+        self._store = RecordingStore(
+            config.recordings_directory,
+            loop=loop,
+            mono=loop.time,
+            max_bytes=config.recordings.max_bytes,
+            writer=writer.name,
+        )
         self._pool = UpstreamPool(loop, connect_seconds=kube.limits.connect_timeout)
         self._context: ssl.SSLContext = kube_ssl_context(
             str(self.serving.chain), str(self.serving.key), keys.people.pem
@@ -71,33 +83,47 @@ class KubeServer:
 
     def _journey(self, keys: Keys, in_force: InForce) -> Journey:
         config = self._config
+        authentication = AuthenticationFilter(
+            in_force.live,
+            in_force.clusters.by_name,
+            state_max_age_seconds=config.state.max_age,
+            groups_max_age_seconds=config.login.groups_max_age,
+        )
+        roles = RoleSteps(lambda: in_force.roles.policy, in_force.labels, in_force.allowed_system_names)
+        audit = AuditFilter(
+            self.writer.log,
+            self._clock,
+            strict=config.audit.durability is Durability.STRICT,
+            redaction_key=keys.redaction,
+            policy=load_policy(config.audit.policy_file or config.audit.policy_profile),
+        )
+
+        def still(context: RequestContext) -> Refusal | None:
+            again = replace(context)
+            return authentication.still(again, self._clock()) or roles(again)
+
+        self.streaming = Streaming(
+            self._store,
+            self._pool,
+            audit,
+            loop=self._loop,
+            random=RandomBlock(os.urandom),
+            metrics=self.metrics,
+            still=still,
+        )
+        origin = OriginFilter(
+            hosts_of(config.kube.url, config.kube.address),
+            frozenset(url.encode() for url in (config.kube.url, *config.kube.allowed_origins)),
+        )
         return Journey(
-            (
-                OriginFilter(
-                    hosts_of(config.kube.url, config.kube.address),
-                    frozenset(url.encode() for url in (config.kube.url, *config.kube.allowed_origins)),
-                ),
-                AuthenticationFilter(
-                    in_force.live,
-                    in_force.clusters.by_name,
-                    state_max_age_seconds=config.state.max_age,
-                    groups_max_age_seconds=config.login.groups_max_age,
-                ),
-                request_info,
-                RoleSteps(lambda: in_force.roles.policy, in_force.labels, in_force.allowed_system_names),
-            ),
-            AuditFilter(
-                self.writer.log,
-                self._clock,
-                strict=config.audit.durability is Durability.STRICT,
-                redaction_key=keys.redaction,
-                policy=load_policy(config.audit.policy_file or config.audit.policy_profile),
-            ),
+            (origin, authentication, request_info, roles),
+            audit,
             self._pool,
             loop=self._loop,
             clock=self._clock,
             random=RandomBlock(os.urandom),
             metrics=self.metrics,
+            streaming=self.streaming,
         )
 
     def start(self, listening: socket.socket) -> None:
@@ -107,6 +133,7 @@ class KubeServer:
     async def stop(self) -> None:
         """Let what runs end within `kube.limits.drain_timeout`, then cut it."""
         await self._listener.stop()
+        await self._store.close()
         self._pool.close()
 
     def cut(self) -> None:
@@ -114,7 +141,8 @@ class KubeServer:
         self._listener.cut()
 
     def sweep(self) -> None:
-        """Idle upstream connections, counted refusals, a new serving certificate."""
+        """Live streams, idle upstream connections, counted refusals, a new serving certificate."""
         self._pool.sweep(self._loop.time())
+        self.streaming.live.sweep()
         self.writer.sweep()
         self.serving.renew(self._context, self._clock())

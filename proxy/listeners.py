@@ -138,9 +138,9 @@ class KubeListener:
                     await self._emptied.wait()
 
     def cut(self) -> None:
-        """End the drain: what still runs is aborted now."""
+        """End the drain: what still runs is ended now."""
         for connection in list(self._connections):
-            connection.abort()
+            connection.end()
 
     async def _accept(self, listening: socket.socket) -> None:
         with listening:

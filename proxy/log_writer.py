@@ -36,6 +36,7 @@ class LogWriter:
         """Raises LogUnavailableError, OSError for a root key that cannot be used."""
         directory = config.audit_directory / name
         keyring = Keyring(directory, f"{config.installation}/{name}", audit_root(config))
+        self.name = name
         random = RandomBlock(os.urandom)
         self._clock = clock
         self._rollup = Rollup()

@@ -8,7 +8,7 @@ the reading of the other.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,6 +32,10 @@ class End(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_INVALID = "upstream_invalid"
     LOG_UNAVAILABLE = "log_unavailable"
+    STREAM_FAULT = "stream_fault"
+    """A side of an upgraded connection sent what cannot be followed."""
+    CUT = "cut"
+    """We ended an upgraded connection."""
 
 
 @dataclass(slots=True)
@@ -46,6 +50,8 @@ class RelayResult:
     detail: str = ""
     close: bool = False
     """The client was told that this is its connection's last answer."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    """What its records say of it besides."""
     request_body: BodyCopy | None = None
     response_body: BodyCopy | None = None
     """Copies of what passed, where the audit policy asks for them."""

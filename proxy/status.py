@@ -18,6 +18,7 @@ _CODES: dict[Reason, tuple[int, str]] = {
     Reason.LIMIT_EXCEEDED: (429, "TooManyRequests"),
     Reason.UPGRADE_UNSUPPORTED: (501, "NotImplemented"),
     Reason.LOG_UNAVAILABLE: (503, "ServiceUnavailable"),
+    Reason.RECORDING_UNAVAILABLE: (503, "ServiceUnavailable"),
     Reason.STATE_STALE: (503, "ServiceUnavailable"),
     Reason.DRAINING: (503, "ServiceUnavailable"),
     Reason.CLUSTER_UNREACHABLE: (502, "ServiceUnavailable"),

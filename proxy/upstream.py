@@ -26,6 +26,7 @@ from proxy.http1 import (
 from proxy.keep_alive import keep_alive
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
+from proxy.streams.upstream_stream import UpstreamStream
 
 IDLE_SECONDS = 60.0
 """The API server closes idle connections at 90 s; we close first."""
@@ -284,6 +285,22 @@ class UpstreamPool:
         )
         keep_alive(transport.get_extra_info("socket"))
         return connection
+
+    async def connect_stream(self, endpoint: Endpoint) -> UpstreamStream:
+        """A connection for one upgrade, never pooled. Raises as `connect`."""
+        async with asyncio.timeout(self._connect_seconds):
+            return await self._open_stream(endpoint)
+
+    async def _open_stream(self, endpoint: Endpoint) -> UpstreamStream:
+        transport, stream = await self._loop.create_connection(
+            UpstreamStream,
+            endpoint.host,
+            endpoint.port,
+            ssl=endpoint.ssl_context(),
+            server_hostname=endpoint.server_hostname,
+        )
+        keep_alive(transport.get_extra_info("socket"))
+        return stream
 
     def give_back(self, connection: UpstreamConnection, now: float) -> None:
         """Keep a connection whose last answer ended cleanly; `now` is monotonic."""

@@ -23,6 +23,7 @@ from recordings.audit.policy.rule import PolicyAttributes, PolicyRule
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
+from recordings.recorder.recorder import Sealed
 
 READS = frozenset(("get", "list", "watch", "head"))
 OUTCOMES = {
@@ -32,6 +33,8 @@ OUTCOMES = {
     End.UPSTREAM_TIMEOUT: Outcome.FAILED,
     End.UPSTREAM_INVALID: Outcome.FAILED,
     End.LOG_UNAVAILABLE: Outcome.FAILED,
+    End.STREAM_FAULT: Outcome.FAILED,
+    End.CUT: Outcome.ABORTED,
 }
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
 TRUNCATED = "audit.k8s.io/truncated"
@@ -130,14 +133,14 @@ class AuditFilter:
     def started(self, context: RequestContext, result: RelayResult) -> None:
         """A long answer began a second ago; losing this record loses no promise, the outcome says the same."""
         if self._log.available:
-            self._append(context, Outcome.STARTED, "ResponseStarted", result.status)
+            self._append(context, Outcome.STARTED, "ResponseStarted", result.status, extra=result.annotations)
 
     def outcome(self, context: RequestContext, result: RelayResult) -> bool:
         """True when the outcome is in the kernel's hands."""
         cut = self._pieces(context, result)
         if cut is not None:
             return self._outcome_again(context, result, cut)
-        extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out)}
+        extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out), **result.annotations}
         bodies, is_truncated = self._bodies(context, result)
         if is_truncated:
             extra[TRUNCATED] = "true"
@@ -154,6 +157,30 @@ class AuditFilter:
         except LogUnavailableError:
             return False
         return True
+
+    def sealed(self, context: RequestContext, recording: Sealed) -> None:
+        """The digest of a finished recording: from here on it cannot be changed unseen. Raises LogUnavailableError."""
+        login = context.login
+        self._log.append(
+            RecordType.RECORDING_SEAL,
+            Outcome.DONE,
+            cluster=context.credential.cluster,
+            actor=_actor(login.identity) if login is not None else None,
+            login=context.credential.login_id,
+            source=context.source,
+            body={
+                "recording": recording.id,
+                "sha256": recording.sha256,
+                "size": recording.size,
+                "chunks": recording.chunks,
+                "received": recording.received,
+                "sent": recording.sent,
+                "duration": round(recording.duration, 6),
+                "ended": recording.outcome.ended,
+                "exit_code": recording.outcome.exit_code,
+                "request": context.audit_id,
+            },
+        )
 
     def _bodies(self, context: RequestContext, result: RelayResult) -> tuple[dict[str, Any], bool]:
         """(members of the Event by their argument's name, whether one was too large to be kept)."""

@@ -69,6 +69,13 @@ class AuthenticationFilter:
                 "the certificate has expired; kubectl gets a new one by itself at its next command, "
                 "a file from `kwit kubeconfig --embed` has to be made again",
             )
+        return self.still(context, now)
+
+    def still(self, context: RequestContext, now: float) -> Refusal | None:
+        """Why the login behind a request does not hold now, whatever its certificate's dates: the end of a certificate
+        cuts nothing that runs.
+        """
+        credential = context.credential
         if self._state.age(now) > self._state_max_age:
             return Refusal(
                 Reason.STATE_STALE,

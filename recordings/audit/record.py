@@ -46,6 +46,7 @@ class RecordType(StrEnum):
     CLUSTER_ADD = "cluster.add"
     ROLE_CHANGE = "role.change"
     CONFIG_CHANGE = "config.change"
+    RECORDING_SEAL = "recording.seal"
     LOG_START = "log.start"
     LOG_STOP = "log.stop"
     LOG_RECOVERED = "log.recovered"
@@ -129,6 +130,22 @@ TYPES: tuple[TypeRow, ...] = (
         RecordType.CONFIG_CHANGE,
         "A cluster or setting changed while running.",
         (("what", "what changed"), ("error", "why it was refused; the old one holds")),
+    ),
+    TypeRow(
+        RecordType.RECORDING_SEAL,
+        "A recording of a shell, an attach or a copy is finished; from here on it cannot be changed unseen.",
+        (
+            ("recording", "its id"),
+            ("sha256", "of its file, in hexadecimal"),
+            ("size", "of its file, in bytes"),
+            ("chunks", "how many it has"),
+            ("received", "bytes from the client"),
+            ("sent", "bytes to the client"),
+            ("duration", "seconds"),
+            ("ended", "exited, failed or unknown"),
+            ("exit_code", "of the command, where it was told"),
+            ("request", "the audit id of the request"),
+        ),
     ),
     TypeRow(RecordType.LOG_START, "A writer began.", (_WRITER, ("format", "the records' version"))),
     TypeRow(RecordType.LOG_STOP, "A writer ended in order.", (_WRITER,)),

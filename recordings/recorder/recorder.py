@@ -57,6 +57,7 @@ class Keeper(Protocol):
         """Return when all that was kept is on the disk. Raises RecordingFailedError."""
 
     async def seal(self, recorder: Recorder, outcome: Outcome, why: str) -> Sealed: ...
+    async def discard(self, recorder: Recorder) -> None: ...
 
 
 class Recorder:
@@ -166,6 +167,10 @@ class Recorder:
         """End the recording; `why` is our own reason, where we ended it. Raises RecordingFailedError."""
         self.flush()
         return await self._keeper.seal(self, outcome, why)
+
+    async def discard(self) -> None:
+        """There is nothing to record: take the file away. Raises RecordingFailedError."""
+        await self._keeper.discard(self)
 
     def when_drained(self, callback: Callable[[], None]) -> None:
         """Call once the backlog is written."""

@@ -130,6 +130,13 @@ class RecordingStore:
             self._jobs.put(lambda: self._let_go(recorder))
         return sealed_
 
+    async def discard(self, recorder: Recorder) -> None:
+        try:
+            await self._run(lambda: _file(recorder).path.unlink(missing_ok=True), recorder)
+        finally:
+            self._open.discard(recorder)
+            self._jobs.put(lambda: self._let_go(recorder))
+
     async def _run(self, job: Callable[[], Any], recorder: Recorder) -> Any:
         """Do a job in the thread, after what was handed over before. Raises RecordingFailedError."""
         future: asyncio.Future[Any] = self._loop.create_future()

@@ -12,8 +12,9 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import h11
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from auth.ca import CertificateAuthority, issue, new_ca
 from auth.identity import Identity, Login, LoginID
-from auth.rbac import Role, RoleBinding, Rule, Subject, compile_policy
+from auth.rbac import Policy, Role, RoleBinding, Rule, Subject, compile_policy
 from auth.state.store import Lock
 from proxy.config import KubeLimits
 from proxy.connection import KubeConnection
@@ -36,11 +37,14 @@ from proxy.journey import Journey
 from proxy.listeners import KubeListener
 from proxy.metrics import Metrics
 from proxy.received import BUFFER_BYTES
+from proxy.streams.streaming import Streaming
+from proxy.streams.upstream_stream import UpstreamStream
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
 from recordings.audit.log import AuditLog
 from recordings.audit.policy.policy import AuditPolicy
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
+from recordings.recorder.store import RecordingStore
 
 NOW = 1_800_000_000.0
 INSTALLATION = "demo"
@@ -197,6 +201,7 @@ class Log:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self.seals: list[dict[str, Any]] = []
         self.cause = ""
         self.refuse: set[Outcome] = set()
         """Outcomes that cannot be appended."""
@@ -208,10 +213,16 @@ class Log:
     def available(self) -> bool:
         return not self.cause
 
-    def append(self, record_type: RecordType, outcome: Outcome, *, event: dict[str, Any], **_members: Any) -> int:
-        assert record_type is RecordType.KUBE_REQUEST
+    def append(
+        self, record_type: RecordType, outcome: Outcome, *, event: dict[str, Any] | None = None, **members: Any
+    ) -> int:
         if self.cause or outcome in self.refuse:
             raise LogUnavailableError(self.cause or "it broke just now")
+        if event is None:
+            assert record_type is RecordType.RECORDING_SEAL
+            self.seals.append(members["body"])
+            return len(self.records)
+        assert record_type is RecordType.KUBE_REQUEST
         status, annotations = event.get("responseStatus", {}), event.get("annotations", {})
         record = Record(
             outcome,
@@ -294,6 +305,8 @@ class ApiServer:
     def __init__(self, log: Log) -> None:
         self.wires: list[Wire] = []
         self.seen: list[Seen] = []
+        self.streams: list[Wire] = []
+        """Connections for upgrades; what they say is the test's."""
         self.answer: Callable[[Seen], bytes] | None = lambda seen: OK[:-2] if seen.method == b"HEAD" else OK
         self.refuses: Exception | None = None
         self.on_accept: Callable[[Wire], None] = lambda _wire: None
@@ -362,6 +375,16 @@ class Pool(UpstreamPool):
         self.server.accept(wire)
         connection.connection_made(wire)
         return connection
+
+    async def _open_stream(self, endpoint: Endpoint) -> UpstreamStream:
+        del endpoint
+        if self.server.refuses is not None:
+            raise self.server.refuses
+        stream = UpstreamStream()
+        wire = Wire(stream)
+        self.server.streams.append(wire)
+        stream.connection_made(wire)
+        return stream
 
 
 class Client:
@@ -447,6 +470,9 @@ class Plane:
     owed: bool
     refused: list[tuple[str, str, str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
+    streaming: Streaming | None = None
+    roles: list[Policy] = field(default_factory=list)
+    """The one that is in force."""
 
     def client(self) -> Client:
         return Client(self.listener)
@@ -478,7 +504,13 @@ async def settle() -> None:
 
 @asynccontextmanager
 async def plane(
-    *, limits: KubeLimits | None = None, owed: bool = False, policy: AuditPolicy = METADATA_ONLY
+    *,
+    limits: KubeLimits | None = None,
+    owed: bool = False,
+    policy: AuditPolicy = METADATA_ONLY,
+    roles: Policy = POLICY,
+    recordings: Path | None = None,
+    max_bytes: int = 1 << 30,
 ) -> AsyncIterator[Plane]:
     """A data plane with one person who may do everything. It is checked at the end.
 
@@ -493,19 +525,33 @@ async def plane(
     pool = Pool(as_loop, server)
     refused: list[tuple[str, str, str]] = []
     cluster = Cluster()
+    authentication = AuthenticationFilter(
+        state, {CLUSTER: cluster}, state_max_age_seconds=60.0, groups_max_age_seconds=3600.0
+    )
+    in_force = [roles]
+    role_steps = RoleSteps(lambda: in_force[0], lambda _: LABELS, lambda _: ())
+    audit = AuditFilter(cast("AuditLog", log), lambda: NOW, strict=False, redaction_key=b"k" * 32, policy=policy)
+    store = streaming = None
+    if recordings is not None:
+        store = RecordingStore(recordings, loop=real, mono=lambda: loop.now, max_bytes=max_bytes, writer="node-0")
+        streaming = Streaming(
+            store,
+            pool,
+            audit,
+            loop=as_loop,
+            random=os.urandom,
+            metrics=metrics,
+            still=lambda context: authentication.still(again := replace(context), NOW) or role_steps(again),
+        )
     journey = Journey(
-        (
-            OriginFilter(frozenset((HOST,)), frozenset((ORIGIN,))),
-            AuthenticationFilter(state, {CLUSTER: cluster}, state_max_age_seconds=60.0, groups_max_age_seconds=3600.0),
-            request_info,
-            RoleSteps(lambda: POLICY, lambda _: LABELS, lambda _: ()),
-        ),
-        AuditFilter(cast("AuditLog", log), lambda: NOW, strict=False, redaction_key=b"k" * 32, policy=policy),
+        (OriginFilter(frozenset((HOST,)), frozenset((ORIGIN,))), authentication, request_info, role_steps),
+        audit,
         pool,
         loop=as_loop,
         clock=lambda: NOW,
         random=os.urandom,
         metrics=metrics,
+        streaming=streaming,
     )
     listener = KubeListener(
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
@@ -519,6 +565,7 @@ async def plane(
         random=os.urandom,
     )
     made = Plane(loop, listener, log, server, pool, state, cluster, metrics, owed, refused)
+    made.streaming, made.roles = streaming, in_force
     listener._sweep()
     real.set_exception_handler(lambda _loop, fault: made.faults.append(fault))
     yield made
@@ -526,4 +573,7 @@ async def plane(
     listener.cut()
     pool.close()
     await settle()
+    if store is not None:
+        await store.close()
+        await settle()
     made.check()

@@ -1,0 +1,429 @@
+"""One upgraded connection: what each side sends is understood, recorded, and only then passed on.
+
+Before the 101 it waits for the server's answer; an answer that is no upgrade is passed on as what it is, and both
+connections end. In strict mode bytes leave only once the recording that holds them is on the disk. Whatever ends the
+stream ends it once: `StreamOwner.stream_ended` hears how.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
+
+from proxy import headers
+from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, ResponseHead, head_end, parse_response_head, response_body
+from proxy.relay import End, RelayResult
+from proxy.streams.handshake import Upgrade, UpgradeInvalidError, chosen_protocol, client_switch
+from recordings.recorder.recorder import Recorder, RecordingFailedError, RecordingLimitError
+from recordings.streams.events import Event, Role, Side, StreamData, StreamOpened, Taken
+from recordings.streams.fault import StreamFaultError
+from recordings.streams.outcome import Ended, Outcome, OutcomeReader
+from recordings.streams.tap import Tap
+
+if TYPE_CHECKING:
+    from proxy.connection import KubeConnection
+    from proxy.context import RequestContext
+    from proxy.streams.upstream_stream import UpstreamStream
+
+PIECE_BYTES = 16 * 1024
+"""Fed to the decoders at once: what they hold back is bounded by it."""
+MAX_EARLY_BYTES = 64 * 1024
+"""From the client before the 101; a client has no reason to send any."""
+MAX_REFUSAL_BYTES = 64 * 1024
+"""Of the body of an answer that is no upgrade: a Status is under 1 KiB."""
+MAX_BACKLOG_BYTES = 1 << 20
+"""Taken by the recorder and not written yet; then both sides are not read until it is."""
+MAX_HELD_BYTES = 256 * 1024
+"""Waiting for the disk in strict mode; then the side that sent it is not read."""
+MAX_PORTS_NAMED = 16
+"""Different ports of a port-forward that its record names."""
+
+
+class _Phase(Enum):
+    ASKED = auto()
+    REFUSED = auto()
+    STREAM = auto()
+    ENDED = auto()
+
+
+@dataclass(slots=True)
+class StreamCounts:
+    """What a stream carried, in bytes of the connection and of connections through it."""
+
+    received: int = 0
+    sent: int = 0
+    connections: int = 0
+    ports: Counter[int] = field(default_factory=Counter)
+
+
+class StreamOwner(Protocol):
+    """What decides around a stream: `proxy.streams.streaming`."""
+
+    def run_for(self, stream: StreamRelay, waiting: Coroutine[Any, Any, None]) -> None: ...
+    def stream_begun(self, stream: StreamRelay) -> None:
+        """The client is about to get its 101."""
+
+    def stream_ended(self, stream: StreamRelay) -> None:
+        """Called once, last."""
+
+
+class StreamRelay:
+    """Joins a client's connection and an upstream one."""
+
+    __slots__ = (
+        "_answer",
+        "_buffer",
+        "_held",
+        "_held_bytes",
+        "_outcome",
+        "_paused",
+        "_phase",
+        "_random",
+        "_refusal",
+        "_storing",
+        "_tap",
+        "_to_end",
+        "chosen",
+        "client",
+        "context",
+        "counts",
+        "owner",
+        "recorder",
+        "result",
+        "timer",
+        "upgrade",
+        "upstream",
+        "why",
+    )
+
+    def __init__(
+        self,
+        owner: StreamOwner,
+        client: KubeConnection,
+        context: RequestContext,
+        *,
+        upgrade: Upgrade,
+        upstream: UpstreamStream,
+        recorder: Recorder | None,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.owner = owner
+        self.client = client
+        self.context = context
+        self.upgrade = upgrade
+        self.upstream = upstream
+        self.recorder = recorder
+        self.result = RelayResult(close=True)
+        self.counts = StreamCounts()
+        self.chosen = ""
+        self.why = ""
+        """Our own reason for the end, where it was ours."""
+        self.timer: Any = None
+        self._random = random
+        self._phase = _Phase.ASKED
+        self._answer = b""
+        self._buffer = b""
+        self._tap: Tap | None = None
+        self._refusal: Body | None = None
+        self._outcome: OutcomeReader | None = None
+        self._held: list[tuple[Side, bytes]] = []
+        self._held_bytes = 0
+        self._storing = False
+        self._to_end: Callable[[], None] | None = None
+        self._paused: dict[Side, set[str]] = {Side.CLIENT: set(), Side.SERVER: set()}
+        upstream.owner = self
+        if recorder is not None:
+            recorder.on_failure(self._recording_failed)
+
+    @property
+    def is_open(self) -> bool:
+        """Both sides have their 101."""
+        return self._phase is _Phase.STREAM
+
+    @property
+    def answered(self) -> bool:
+        """Bytes of an answer, or of the stream, went to the client."""
+        return self._refusal is not None or self.result.started
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the command ended, as far as it was told."""
+        if self._outcome is None:
+            return Outcome(Ended.UNKNOWN)
+        return self._outcome.outcome(ended=self.result.end is End.DONE)
+
+    # -- from the client (`KubeConnection`)
+
+    def client_data(self, data: bytes) -> None:
+        if self._phase is _Phase.STREAM:
+            self._pass(Side.CLIENT, data)
+        elif self._phase is _Phase.ASKED:
+            self._buffer_early(data)
+
+    def client_gone(self) -> None:
+        self._end(End.CLIENT_GONE if self._is_unfinished() else End.DONE, "the client closed the connection")
+
+    def client_writable(self, *, writable: bool) -> None:
+        self._gate(Side.SERVER, "client", stop=not writable)
+
+    # -- from upstream
+
+    def upstream_data(self, data: bytes) -> None:
+        if self._phase is _Phase.STREAM:
+            self._pass(Side.SERVER, data)
+        elif self._phase is _Phase.ASKED:
+            self._read_head(data)
+        elif self._phase is _Phase.REFUSED:
+            self._pass_refusal(data)
+
+    def upstream_lost(self) -> None:
+        if self._phase is _Phase.STREAM or (
+            self._phase is _Phase.REFUSED and type(self._refusal).__name__ == "UnboundedBody"
+        ):
+            self._end(End.DONE, "")
+        else:
+            self._end(End.UPSTREAM_GONE, "the connection to the API server ended")
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        self._gate(Side.CLIENT, "upstream", stop=not writable)
+
+    # -- the answer
+
+    def _buffer_early(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > MAX_EARLY_BYTES:
+            self.client.pause_reading()
+
+    def _read_head(self, data: bytes) -> None:
+        self._answer += data
+        end = head_end(self._answer)
+        if end > MAX_HEAD_BYTES or (not end and len(self._answer) > MAX_HEAD_BYTES):
+            self._invalid("an answer's head over the limit")
+        if not end or self._phase is _Phase.ENDED:
+            return
+        answer, self._answer = self._answer, b""
+        try:
+            head = parse_response_head(answer[:end], self.context.head.method)
+            self._answered(head, answer[end:])
+        except (Malformed, UpgradeInvalidError) as error:
+            self._invalid(str(error))
+
+    def _answered(self, head: ResponseHead, rest: bytes) -> None:
+        self.result.status = head.status
+        if head.status >= 400:
+            self._refused(head, rest)
+            return
+        self.chosen = chosen_protocol(self.upgrade, head)
+        self._tap = self.upgrade.tap(self.chosen)
+        if self.upgrade.is_recorded:
+            self._outcome = OutcomeReader(self.chosen)
+        self.owner.stream_begun(self)
+        self._phase = _Phase.STREAM
+        self.result.started = True
+        self.client.write(client_switch(self.upgrade, self.chosen, self.context.audit_id.encode()))
+        early, self._buffer = self._buffer, b""
+        if not self._paused[Side.CLIENT]:
+            self.client.resume_reading()
+        if early:
+            self._pass(Side.CLIENT, early)
+        if rest and self._phase is _Phase.STREAM:
+            self._pass(Side.SERVER, rest)
+
+    def _refused(self, head: ResponseHead, rest: bytes) -> None:
+        """An answer like any other, and the last one of both connections (security: U5)."""
+        self._phase = _Phase.REFUSED
+        self._refusal = response_body(head)
+        self.client.write(headers.client_head(head, self.context.audit_id.encode(), close=True))
+        self._pass_refusal(rest)
+
+    def _pass_refusal(self, data: bytes) -> None:
+        body = self._refusal
+        assert body is not None
+        try:
+            taken = body.feed(data)
+        except Malformed as error:
+            self._invalid(str(error))
+            return
+        self.result.bytes_out += taken
+        if self.result.bytes_out > MAX_REFUSAL_BYTES:
+            self._invalid("an answer to an upgrade over the limit")
+            return
+        if taken:
+            self.client.write(data[:taken])
+        if body.done:
+            self._end(End.DONE, "")
+
+    def no_answer(self) -> None:
+        """The server had time enough."""
+        if self._phase is _Phase.ASKED:
+            self._end(End.UPSTREAM_TIMEOUT, "no answer to the upgrade in time")
+
+    def _invalid(self, why: str) -> None:
+        self._end(End.UPSTREAM_INVALID, why)
+
+    # -- the stream
+
+    def _pass(self, side: Side, data: bytes) -> None:
+        if self._tap is None:
+            self._count(side, len(data))
+            self._send(side.other, data)
+            return
+        for at in range(0, len(data), PIECE_BYTES):
+            piece = data[at : at + PIECE_BYTES]
+            try:
+                taken = self._tap.feed(side, piece)
+            except StreamFaultError as error:
+                if self._take(side, error.taken):
+                    self.fault(side, str(error))
+                return
+            if not self._take(side, taken):
+                return
+
+    def _take(self, side: Side, taken: Taken) -> bool:
+        """Record, then pass on. False: the stream has ended instead."""
+        try:
+            if self.recorder is not None:
+                self.recorder.take(taken.events)
+        except RecordingFailedError as error:
+            self._recording_failed(error)
+            return False
+        except RecordingLimitError as error:
+            self.cut(str(error))
+            return False
+        except StreamFaultError as error:
+            self.fault(side, str(error))
+            return False
+        self._note(taken.events)
+        self._count(side, len(taken.released))
+        if taken.released:
+            self._release(side.other, taken.released)
+        if self.recorder is not None and self.recorder.backlog > MAX_BACKLOG_BYTES:
+            self._wait_for_disk()
+        return self._phase is _Phase.STREAM
+
+    def _note(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            match event:
+                case StreamData(side=Side.SERVER, role=Role.ERROR):
+                    if self._outcome is not None:
+                        self._outcome.feed(event.data)
+                case StreamOpened(role=Role.DATA, port=int() as port):
+                    self.counts.connections += 1
+                    if port in self.counts.ports or len(self.counts.ports) < MAX_PORTS_NAMED:
+                        self.counts.ports[port] += 1
+                case _:
+                    pass
+
+    def _count(self, side: Side, size: int) -> None:
+        if side is Side.CLIENT:
+            self.result.bytes_in += size
+        else:
+            self.result.bytes_out += size
+
+    def _release(self, to: Side, data: bytes) -> None:
+        if self.recorder is None or not self.recorder.head.strict:
+            self._send(to, data)
+            return
+        self._held.append((to, data))
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_HELD_BYTES:
+            for side in Side:
+                self._gate(side, "held", stop=True)
+        if not self._storing:
+            self._storing = True
+            self.owner.run_for(self, self._store())
+
+    async def _store(self) -> None:
+        """Strict: what is held leaves once it is on the disk; what comes meanwhile leaves together, after the next."""
+        assert self.recorder is not None
+        while self._held:
+            held, self._held, self._held_bytes = self._held, [], 0
+            try:
+                await self.recorder.stored()
+            except RecordingFailedError as error:
+                self._held = []
+                self._recording_failed(error)
+                break
+            for to, data in held:
+                self._send(to, data)
+            for side in Side:
+                self._gate(side, "held", stop=self._held_bytes > MAX_HELD_BYTES)
+        self._storing = False
+        if self._to_end is not None:
+            self._to_end()
+
+    def _send(self, to: Side, data: bytes) -> None:
+        if to is Side.CLIENT:
+            self.client.write(data)
+        else:
+            self.upstream.write(data)
+
+    # -- back-pressure
+
+    def _wait_for_disk(self) -> None:
+        assert self.recorder is not None
+        if "disk" in self._paused[Side.CLIENT]:
+            return
+        for side in Side:
+            self._gate(side, "disk", stop=True)
+        self.recorder.when_drained(self._disk_is_free)
+
+    def _disk_is_free(self) -> None:
+        for side in Side:
+            self._gate(side, "disk", stop=False)
+
+    def _gate(self, side: Side, reason: str, *, stop: bool) -> None:
+        """A side is read while there is no reason not to."""
+        reasons = self._paused[side]
+        before = bool(reasons)
+        (reasons.add if stop else reasons.discard)(reason)
+        if bool(reasons) is before or self._phase is _Phase.ENDED:
+            return
+        if side is Side.CLIENT:
+            (self.client.pause_reading if reasons else self.client.resume_reading)()
+        else:
+            (self.upstream.pause if reasons else self.upstream.resume)()
+
+    # -- the end
+
+    def fault(self, side: Side, what: str) -> None:
+        """A side sent what cannot be followed: both are told, in the protocol's own way where there is one."""
+        self.why = f"the {side} sent what cannot be followed: {what}"
+        self._end(End.STREAM_FAULT, self.why, farewell=True)
+
+    def cut(self, why: str) -> None:
+        """We end it: rights were lost, a limit was reached, the server ends."""
+        self.why = why
+        self._end(End.CUT, why, farewell=True)
+
+    def _recording_failed(self, error: RecordingFailedError) -> None:
+        """What is held never leaves: nobody gets what is not kept."""
+        self._held = []
+        self.why = f"it can no longer be recorded: {error}"
+        self._end(End.CUT, self.why, farewell=True)
+
+    def _is_unfinished(self) -> bool:
+        """Whether a client that leaves now leaves something that runs."""
+        if self._phase is not _Phase.STREAM or self._outcome is None:
+            return self._phase is not _Phase.STREAM
+        return self._outcome.outcome(ended=False).ended is Ended.UNKNOWN
+
+    def _end(self, end: End, detail: str, *, farewell: bool = False) -> None:
+        if self._phase is _Phase.ENDED or self._to_end is not None:
+            return
+        if self._storing and end is End.DONE:
+            self._to_end = lambda: self._end_now(end, detail, farewell=farewell)  # what is held leaves before
+            return
+        self._end_now(end, detail, farewell=farewell)
+
+    def _end_now(self, end: End, detail: str, *, farewell: bool) -> None:
+        phase, self._phase, self._to_end = self._phase, _Phase.ENDED, None
+        self.result.end, self.result.detail = end, detail
+        if farewell and phase is _Phase.STREAM and self._tap is not None:
+            for side in Side:
+                self._send(side, self._tap.farewell(side, mask=self._random(4)))
+        self.upstream.close()
+        self.owner.stream_ended(self)

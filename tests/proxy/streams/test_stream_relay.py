@@ -1,0 +1,109 @@
+"""Claims about back-pressure and answers that are no upgrade; test_streaming has whole streams."""
+
+import pytest
+
+from recordings.audit.record import Outcome
+from recordings.recorder.directory import RecordingDirectory
+from tests.proxy.dataplane import plane, request, settle
+from tests.proxy.streams.conversations import Conversation, roles, until
+from tests.proxy.streams.test_streaming import asked, begun, gone
+
+SPDY, WEBSOCKET = Conversation("exec-spdy-1.37"), Conversation("exec-websocket-1.37")
+SECOND = request(b"POST", b"/api/v1/namespaces/default/pods", body=b"{}")
+STATUS = b'{"kind":"Status","code":403}'
+HEAD = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n%b"
+REFUSALS = [(HEAD % (code, len(STATUS), STATUS), code) for code in (400, 401, 403, 404, 426, 500, 503)]
+INVALID = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n",
+    b"HTTP/1.1 101 X\r\n" + b"X: y\r\n" * 9000 + b"\r\n",
+    b"\x16\x03\x01 no HTTP at all\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("when", ["glued", "early", "late"])
+@pytest.mark.parametrize("conversation", [SPDY, WEBSOCKET], ids=["spdy", "websocket"])
+@pytest.mark.parametrize(("answer", "code"), REFUSALS, ids=[str(code) for _, code in REFUSALS])
+async def test_a_refusal_is_told_as_it_is_and_nothing_passes_behind_it(tmp_path, answer, code, conversation, when):
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client = it.client()
+        client.send(conversation.request + (SECOND if when == "glued" else b""))
+        server = await asked(it)
+        head = server.written
+        if when == "early":
+            client.send(SECOND)
+        server.receive(answer)
+        if when == "late":
+            client.send(SECOND)
+        await gone(client)
+        assert server.written == head
+        assert (len(it.server.streams), it.server.seen, server.closing) == (1, [], True)
+        assert client.received.startswith(b"HTTP/1.1 %d " % code)
+        assert client.received.endswith(STATUS)
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.DONE, code)]
+    assert list(RecordingDirectory(tmp_path).paths()) == []
+
+
+@pytest.mark.parametrize("conversation", [SPDY, WEBSOCKET], ids=["spdy", "websocket"])
+@pytest.mark.parametrize("answer", INVALID)
+async def test_an_answer_that_is_neither_joins_nothing(tmp_path, answer, conversation):
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client = it.client()
+        client.send(conversation.request)
+        server = await asked(it)
+        head = server.written
+        server.receive(answer)
+        client.send(SECOND)
+        await gone(client)
+        assert (server.written, server.closing) == (head, True)
+        assert client.received.startswith(b"HTTP/1.1 502 ")
+        assert b"169.254" not in client.received
+        assert it.log.outcomes[-1] == (Outcome.FAILED, 502)
+    assert list(RecordingDirectory(tmp_path).paths()) == []
+
+
+async def test_a_client_that_does_not_read_stops_the_server_and_the_other_way_round(tmp_path):
+    conversation = Conversation("exec-large-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        client.connection.pause_writing()
+        assert (server.reading, client.wire.reading) == (False, True)
+        client.connection.resume_writing()
+        assert server.reading
+        server.protocol.pause_writing()
+        assert (server.reading, client.wire.reading) == (True, False)
+        server.protocol.resume_writing()
+        assert client.wire.reading
+        server.end()
+        await gone(client)
+
+
+async def test_a_disk_that_does_not_keep_up_stops_both(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        stream = next(iter(it.streaming.live))
+        stream.recorder._handed += 2 << 20
+        server.receive(b"\x82\x02\x01x")
+        assert (server.reading, client.wire.reading) == (False, False)
+        stream.recorder.written(2 << 20)
+        await settle()
+        assert (server.reading, client.wire.reading) == (True, True)
+        server.end()
+        await gone(client)
+
+
+async def test_the_server_that_ends_ends_its_streams_in_order(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, _server = await begun(it, conversation)
+        it.listener.cut()
+        await gone(client)
+        assert client.received.endswith(b"\x88\x02\x03\xe9") or b"\x88" in client.received[-40:]
+        assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+        await until(lambda: not len(it.streaming.live))

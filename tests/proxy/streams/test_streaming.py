@@ -1,0 +1,290 @@
+"""Claims about whole streams: what each side gets, what the recording holds, what the log says."""
+
+import asyncio
+
+import pytest
+
+from auth.rbac import compile_policy
+from auth.rbac.role import Options
+from proxy.streams.stream_relay import PIECE_BYTES
+from recordings.audit.record import Outcome
+from recordings.recorder.directory import RecordingDirectory
+from recordings.recorder.moment import Kind
+from recordings.recorder.reader import open_recording
+from tests.proxy.dataplane import plane, settle
+from tests.proxy.streams.conversations import NAMES, Conversation, roles, until
+
+FORWARD = "port-forward-websocket-1.37"
+EXEC = [name for name in NAMES if not name.startswith("port-forward")]
+STRICT = roles(Options(record="strict"))
+
+
+def recordings(tmp_path) -> list:
+    return list(RecordingDirectory(tmp_path).paths())
+
+
+async def gone(client) -> None:
+    await until(lambda: client.closed)
+
+
+async def asked(it, number: int = 0):
+    """The server's side of an upgrade, once it has the request."""
+    await until(lambda: len(it.server.streams) > number and it.server.streams[number].written)
+    return it.server.streams[number]
+
+
+async def begun(it, conversation: Conversation):
+    """A client whose upgrade the server has answered, and the server's side."""
+    client, number = it.client(), len(it.server.streams)
+    client.send(conversation.request)
+    server = await asked(it, number)
+    server.receive(conversation.answer)
+    await settle()
+    return client, server
+
+
+def after_head(data: bytes) -> bytes:
+    return data.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("policy", [roles(), STRICT], ids=["standard", "strict"])
+@pytest.mark.parametrize("name", NAMES)
+async def test_both_sides_get_what_was_sent_and_the_recording_holds_it(tmp_path, name, policy):
+    conversation = Conversation(name)
+    async with plane(recordings=tmp_path, roles=policy) as it:
+        client, server = await begun(it, conversation)
+        for by_client, data in conversation.passed:
+            (client.send if by_client else server.receive)(data)
+            await settle()
+        sent, answered = conversation.sent_by(client=True), conversation.sent_by(client=False)
+        await until(lambda: len(after_head(server.written)) >= len(sent))
+        await until(lambda: len(after_head(client.received)) >= len(answered))
+        server.end()
+        await gone(client)
+        assert after_head(server.written) == sent
+        assert after_head(client.received) == answered
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.STARTED, 101), (Outcome.DONE, 101)]
+        annotations = it.log.records[-1].annotations
+    if name not in EXEC:
+        assert recordings(tmp_path) == []
+        assert int(annotations["kubewitness.dev/connections"]) > 0
+        return
+    (path,) = recordings(tmp_path)
+    (seal,) = it.log.seals
+    with open_recording(path) as reader:
+        assert reader.verify() == []
+        assert reader.footer is not None
+        assert (annotations["kubewitness.dev/recording"], seal["recording"]) == (path.stem, path.stem)
+        assert annotations["kubewitness.dev/recording-sha256"] == seal["sha256"]
+        told = annotations.get("kubewitness.dev/exit-code")
+        assert told == (None if reader.footer.exit_code is None else str(reader.footer.exit_code))
+
+
+async def test_the_recording_holds_both_directions_apart(tmp_path):
+    conversation = Conversation("exec-stdin-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        for by_client, data in conversation.passed:
+            (client.send if by_client else server.receive)(data)
+        server.end()
+        await gone(client)
+    (path,) = recordings(tmp_path)
+    with open_recording(path) as reader:
+        kinds = {moment.kind for moment in reader.moments() if moment.data}
+        assert {Kind.STDIN, Kind.STDOUT, Kind.ERROR} <= kinds
+        assert (reader.head.username, reader.head.subresource, reader.head.role) == (
+            "ada@example.com",
+            "exec",
+            "shells",
+        )
+        assert reader.head.command != ()
+
+
+@pytest.mark.parametrize("size", [1, 7, PIECE_BYTES, 1 << 20])
+@pytest.mark.parametrize(
+    "name", ["exec-stdin-spdy-1.37", "exec-terminal-websocket-1.37", "port-forward-websocket-1.37"]
+)
+async def test_however_it_is_cut_and_glued_to_the_handshake_the_same_passes(tmp_path, name, size):
+    conversation = Conversation(name)
+    first = next((number for number, (by_client, _) in enumerate(conversation.passed) if not by_client), 0)
+    glued = b"".join(data for _, data in conversation.passed[:first])
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client = it.client()
+        client.send(conversation.request + glued)
+        server = await asked(it)
+        server.receive(conversation.answer)
+        await settle()
+        for by_client, data in conversation.passed[first:]:
+            for at in range(0, len(data), size):
+                (client.send if by_client else server.receive)(data[at : at + size])
+        await settle()
+        assert after_head(server.written) == conversation.sent_by(client=True)
+        assert after_head(client.received) == conversation.sent_by(client=False)
+        server.end()
+        await gone(client)
+
+
+async def test_bytes_glued_to_the_servers_answer_are_not_lost(tmp_path):
+    conversation = Conversation("exec-websocket-1.37")
+    answered = conversation.sent_by(client=False)
+    for cut in range(0, len(conversation.answer + answered), 9):
+        async with plane(recordings=tmp_path / str(cut), roles=roles()) as it:
+            client = it.client()
+            client.send(conversation.request)
+            server = await asked(it)
+            whole = conversation.answer + answered
+            for part in (whole[:cut], whole[cut:]):
+                if part:
+                    server.receive(part)
+            await settle()
+            assert after_head(client.received) == answered
+            server.end()
+            await gone(client)
+
+
+async def test_nothing_leaves_in_strict_mode_before_it_is_stored(tmp_path):
+    conversation = Conversation("exec-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=STRICT) as it:
+        client, server = await begun(it, conversation)
+        stream = next(iter(it.streaming.live))
+        gate = asyncio.Event()
+        stored = stream.recorder.stored
+
+        class Slow:
+            def __getattr__(self, name):
+                return getattr(real, name)
+
+            async def stored(self):
+                await gate.wait()
+                await stored()
+
+        real, stream.recorder = stream.recorder, Slow()
+        before = len(client.received)
+        server.receive(conversation.sent_by(client=False))
+        await settle()
+        assert len(client.received) == before
+        gate.set()
+        await until(lambda: len(client.received) > before)
+        assert after_head(client.received) == conversation.sent_by(client=False)
+        stream.recorder = real
+        server.end()
+        await gone(client)
+
+
+async def test_a_recording_that_cannot_be_made_refuses_the_stream_before_it_begins(tmp_path):
+    (tmp_path / "2027").write_text("no folder")
+    conversation = Conversation("exec-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client = it.client()
+        client.send(conversation.request)
+        await gone(client)
+        assert client.received.startswith(b"HTTP/1.1 503 ")
+        assert b"recording does not work" in client.received
+        assert it.server.streams == []
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.REFUSED, 503)]
+
+
+async def test_a_recording_that_fails_ends_the_stream_and_says_why(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        before = len(client.received)
+        next(iter(it.streaming.live)).recorder.fail("no space left on device")
+        await gone(client)
+        assert b"recorded" not in client.received[:before]
+        assert server.closing
+        assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+        assert it.log.records[-1].message == "it can no longer be recorded: no space left on device"
+
+
+async def test_a_stream_ends_at_its_limit_with_a_record(tmp_path):
+    conversation = Conversation("exec-large-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles(), max_bytes=1000) as it:
+        client, server = await begun(it, conversation)
+        for by_client, data in conversation.passed:
+            (client.send if by_client else server.receive)(data)
+        await gone(client)
+        assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+        assert "1000 bytes" in it.log.records[-1].message
+
+
+@pytest.mark.parametrize("name", ["exec-terminal-websocket-1.37", "exec-terminal-spdy-1.37"])
+async def test_what_cannot_be_followed_is_not_passed_on_and_ends_both(tmp_path, name):
+    conversation = Conversation(name)
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        before = len(server.written)
+        client.send(b"\xff" * 64)
+        await gone(client)
+        assert b"\xff" * 8 not in server.written[before:]
+        assert it.log.outcomes[-1] == (Outcome.FAILED, 101)
+        assert "the client sent what cannot be followed" in it.log.records[-1].message
+
+
+@pytest.mark.parametrize("lost", ["logout", "role"])
+async def test_a_stream_whose_person_may_not_any_more_is_cut_within_a_second(tmp_path, lost):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, _server = await begun(it, conversation)
+        it.streaming.live.sweep()
+        assert not client.wire.closing
+        if lost == "logout":
+            it.state.live = None
+        else:
+            it.roles[0] = compile_policy([], [], ["corp"])
+        it.streaming.live.sweep()
+        await gone(client)
+        assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+
+
+async def test_a_person_has_as_many_streams_as_the_role_says(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles(Options(max_streams=1))) as it:
+        client, server = await begun(it, conversation)
+        second = it.client()
+        answer = await second.ask(conversation.request)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert b"maxStreams" in answer
+        server.end()
+        await gone(client)
+        third, server = await begun(it, conversation)
+        server.end()
+        await gone(third)
+
+
+async def test_a_client_that_leaves_ends_the_other_side(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        client.wire.end()
+        await until(lambda: server.closing and not len(it.streaming.live))
+        assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+    (path,) = recordings(tmp_path)
+    with open_recording(path) as reader:
+        assert reader.footer is not None
+        assert reader.footer.ended == "unknown"
+
+
+async def test_an_api_server_that_cannot_be_reached_leaves_no_recording(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        it.server.refuses = ConnectionRefusedError(111, "Connection refused")
+        client = it.client()
+        client.send(conversation.request)
+        await gone(client)
+        assert client.received.startswith(b"HTTP/1.1 502 ")
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.REFUSED, 502)]
+    assert recordings(tmp_path) == []
+
+
+async def test_an_api_server_that_never_answers_an_upgrade_is_given_up(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client = it.client()
+        client.send(conversation.request)
+        await asked(it)
+        await it.loop.turn(61)
+        await gone(client)
+        assert client.received.startswith(b"HTTP/1.1 504 ")
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.FAILED, 504)]
+    assert recordings(tmp_path) == []
