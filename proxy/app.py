@@ -27,6 +27,7 @@ from proxy.in_force import Changes, InForce
 from proxy.keys import Keys, load_keys
 from proxy.kube_server import KubeServer
 from proxy.listeners import listen
+from proxy.log_anchors import LogAnchors
 from proxy.log_keeper import LogKeeper
 from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics, total
@@ -88,6 +89,7 @@ class App:
         self.in_force: InForce
         self.kube: KubeServer | None = None
         self.web: WebServer | None = None
+        self.anchors: LogAnchors | None = None
 
     # -- life
 
@@ -131,6 +133,8 @@ class App:
 
     async def _start_web(self, keys: Keys, store: SqliteStore, connectors: Mapping[str, Connector]) -> None:
         config = self._config
+        self.anchors = LogAnchors(config, clock=self._clock, mono=self._mono, say=self._say)
+        self._undo.append(self.anchors.stop)  # after the log's end
         self.web = WebServer(
             config,
             keys,
@@ -141,6 +145,7 @@ class App:
             kube_ca_pem=keys.servers.pem if config.kube.tls is None else "",
             clock=self._clock,
         )
+        self.anchors.start()
         operations = OperationsListener(self.checks, self.metrics)
         self._undo.append(operations.stop)
         await operations.start(_bound("operations", config.operations.address))
@@ -233,12 +238,14 @@ class App:
         workers = [Check(f"worker-{n}", report.problem) for n, report in enumerate(self._others())]
         noted = [Check(what, why, fatal=False) for what, why in self.in_force.problems()]
         state = Check("state", self.in_force.too_old(self._clock()))
-        return [Check("log", "; ".join(self._log_causes())), state, *workers, *noted]
+        anchors = self.anchors.checks() if self.anchors is not None else []
+        return [Check("log", "; ".join(self._log_causes())), state, *workers, *noted, *anchors]
 
     def metrics(self) -> str:
         """The page of /metrics, over all processes."""
         reports = [self.report(), *self._others()]
-        return total(report.metrics for report in reports).render(log_available=not self._log_causes())
+        page = total(report.metrics for report in reports).render(log_available=not self._log_causes())
+        return page + (self.anchors.page() if self.anchors is not None else "")
 
     def _servers(self) -> list[KubeServer | WebServer]:
         return [server for server in (self.kube, self.web) if server is not None]

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from proxy.config_anchors import MAX_ANCHORS, AnyAnchor
 from proxy.config_section import Section
 from proxy.config_types import Duration, PathBesideFile, Size
 
@@ -39,3 +40,6 @@ class Audit(Section):
     """An audit.k8s.io/v1 Policy instead of a profile."""
     root_key_file: PathBesideFile | None = None
     """Ed25519 private key in PEM that vouches for the log's keys; left out: one is made beside the CAs."""
+    anchors: tuple[AnyAnchor, ...] = Field(default=(), max_length=MAX_ANCHORS)
+    """Places that keep the log's checkpoints, so that a removal of its newest records shows: type file, http, s3 or
+    configmap."""

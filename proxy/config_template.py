@@ -56,6 +56,8 @@ class _Template:
             yield f"{indent}{key}: {_flow(values[key])}"
         else:
             yield f"{indent}#{key}: {_flow(about.get('default'))}".rstrip()
+            if "discriminator" in about.get("items", {}):
+                yield from self._kinds(about["items"]["discriminator"], indent)
 
     def _tagged(self, items: Mapping[str, Any], entries: Sequence[Values], indent: str) -> Iterator[str]:
         """A list of sections of several kinds, the tag first: it says which keys follow."""
@@ -65,6 +67,16 @@ class _Template:
             rest = {key: about for key, about in schema["properties"].items() if key != tag}
             yield f"{indent}  - {tag}: {_flow(entry[tag])}"
             yield from self.section({"properties": rest}, entry, indent + "    ")
+
+    def _kinds(self, discriminator: Mapping[str, Any], indent: str) -> Iterator[str]:
+        """What may stand in a list that is empty: each kind of section, as a comment."""
+        for kind, reference in discriminator["mapping"].items():
+            schema = self._definition(reference)
+            yield from _comment(f"{discriminator['propertyName']}: {kind}. {schema.get('description', '')}", indent)
+            for key, about in schema["properties"].items():
+                if key != discriminator["propertyName"]:
+                    default = f" [{_flow(about['default'])}]" if about.get("default") is not None else ""
+                    yield from _comment(f"{key}: {about.get('description', '')}{default}", indent, "    ")
 
     def _section_of(self, about: Mapping[str, Any]) -> Mapping[str, Any] | None:
         candidates = [about, *about.get("anyOf", ()), *about.get("allOf", ())]
@@ -78,9 +90,10 @@ class _Template:
         return found
 
 
-def _comment(description: str, indent: str) -> Iterator[str]:
-    for line in textwrap.wrap(description, _WIDTH - len(indent), break_on_hyphens=False, break_long_words=False):
-        yield f"{indent}# {line}"
+def _comment(description: str, indent: str, deeper: str = "") -> Iterator[str]:
+    width = _WIDTH - len(indent) - len(deeper)
+    for line in textwrap.wrap(description, width, break_on_hyphens=False, break_long_words=False):
+        yield f"{indent}# {deeper}{line}"
 
 
 def _flow(value: Any) -> str:

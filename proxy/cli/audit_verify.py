@@ -43,7 +43,7 @@ Examples:
     "anchors",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A checkpoint that was kept elsewhere. May be given several times.",
+    help="Checkpoints that were kept elsewhere: a note, or the file or directory that an anchor wrote. Repeatable.",
 )
 @click.option("--proof", type=click.Path(path_type=Path), help="Check this proof and no log.")
 @click.option("-o", "--output", "form", type=click.Choice(("text", "json")), default="text", help="How to show it.")
@@ -60,7 +60,7 @@ def verify(
     if proof is not None:
         return _verify_proof(proof, root, form)
     where = place(directory, config)
-    notes = [_text(path, "checkpoint") for path in anchors]
+    notes = [note for path in anchors for note in _kept(path)]
     verdicts = reading(lambda: _verified(where, root, notes, shown=form == "text" and sys.stderr.isatty()), where)
     if form == "json":
         whole = bool(verdicts) and all(one.is_whole for one in verdicts)
@@ -159,6 +159,20 @@ def _public_key(given: str) -> PublicKey:
         return parse_public_key(text.strip())
     except NoteError as error:
         raise Problem(f"--key takes NAME+ID+BASE64, or a file that holds it: {error}", exit_code=2) from error
+
+
+def _kept(path: Path) -> list[str]:
+    """The checkpoints of a file, or of all files of a directory and those below it. Raises Problem."""
+    from recordings.audit.anchors.kept import MAX_BYTES, notes_of
+    from recordings.audit.note import NoteError
+
+    found: list[str] = []
+    for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
+        try:
+            found += notes_of(_bytes(file, "checkpoint", MAX_BYTES))
+        except NoteError as error:
+            raise Problem(f"{file} is no checkpoint that was kept elsewhere: {error}", exit_code=2) from error
+    return found
 
 
 def _text(path: Path, what: str) -> str:

@@ -1,0 +1,1 @@
+"""Checkpoints of the log kept elsewhere, so that the removal of its newest lines is bounded."""
