@@ -48,7 +48,12 @@ async def test_a_checkpoint_leaves_only_once_it_is_on_the_disk(tmp_path: Path, m
     log.append(CHANGE, Outcome.DONE)
     synced: list[int] = []
     really = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), really(fd)))
+
+    def noted(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        really(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
     newest = NewestCheckpoints(tmp_path)
     newest.read()
     newest.read()

@@ -33,7 +33,7 @@ async def test_what_is_sent_and_answered_passes_unchanged(place: Place) -> None:
 
 async def test_a_place_that_is_not_there_is_told() -> None:
     client = Outbound(None)
-    with pytest.raises(AnchorError, match="127.0.0.1:1"):
+    with pytest.raises(AnchorError, match=r"127\.0\.0\.1:1"):
         await client.send(Message("GET", "http://127.0.0.1:1/", {}))
     await client.close()
     await client.close()
@@ -59,7 +59,7 @@ def test_success_is_any_2xx(status: int) -> None:
 
 
 def test_what_is_no_success_says_what_was_answered() -> None:
-    with pytest.raises(AnchorError, match="^it answered 404$"):
+    with pytest.raises(AnchorError, match=r"^it answered 404$"):
         expect_success(Answer(404, b""))
-    with pytest.raises(AnchorError, match="^it answered 199$"):
+    with pytest.raises(AnchorError, match=r"^it answered 199$"):
         expect_success(Answer(199, b"\n"))
