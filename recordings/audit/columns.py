@@ -2,7 +2,7 @@
 
 One table for both forms: Parquet files hold these columns, and lines that are no Parquet yet are shown through the same
 expressions, so that an answer does not depend on how far sealing has come. A name or type never changes; columns are
-only added. What a record does not say is NULL, and so is what has another type than it should.
+only added. What a record does not say is NULL, and so is what has another type than it should; of a damaged line, all.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ def select_stored(lines: str, writer: str) -> str:
     plain = [path for column in COLUMNS if not column.is_list for path in column.paths if column.type != "JSON"]
     number = {path: index for index, path in enumerate(plain, 1)}
     listed = ", ".join(quoted(path) for path in plain)
-    inner = f"SELECT line, json_extract_string(line, [{listed}]) AS p FROM ({_whole(lines)})"  # noqa: S608
+    inner = f"SELECT line, TRY(json_extract_string(line, [{listed}])) AS p FROM ({lines}) WHERE {_IS_RECORD}"  # noqa: S608
     columns = _columns(lambda path: f"p[{number[path]}]")
-    return f"SELECT {quoted(writer)} AS writer, {columns}, line FROM ({inner}) WHERE {_IS_RECORD}"  # noqa: S608 - quoted
+    return f"SELECT {quoted(writer)} AS writer, {columns}, line FROM ({inner})"  # noqa: S608 - quoted
 
 
 def select_shown(lines: str, writer: str) -> str:
     """The same, of which a query pays only for the columns that it names."""
-    columns = _columns(lambda path: f"json_extract_string(line, {quoted(path)})")
-    return f"SELECT {quoted(writer)} AS writer, {columns}, line FROM ({_whole(lines)}) WHERE {_IS_RECORD}"  # noqa: S608
+    columns = _columns(lambda path: f"TRY(json_extract_string(line, {quoted(path)}))")
+    return f"SELECT {quoted(writer)} AS writer, {columns}, line FROM ({lines}) WHERE {_IS_RECORD}"  # noqa: S608
 
 
 def select_derived(stored: str) -> str:
@@ -110,12 +110,8 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_IS_RECORD = '"type" IS NOT NULL AND seq IS NOT NULL'
-
-
-def _whole(lines: str) -> str:
-    """What cannot be read is NULL, whatever is asked of it first: JSON functions raise for it."""
-    return f"SELECT CASE WHEN json_valid(line) THEN line END AS line FROM ({lines})"  # noqa: S608
+_IS_RECORD = """line LIKE '{"v":%}'"""
+"""A whole record's line begins and ends so (FORMAT.md), and no header's or checkpoint's does."""
 
 
 def _columns(extract: Callable[[str], str]) -> str:
@@ -124,9 +120,9 @@ def _columns(extract: Callable[[str], str]) -> str:
 
 def _expression(column: Column, extract: Callable[[str], str]) -> str:
     if column.is_list:
-        return f"json_extract_string(line, {quoted(column.paths[0])})"
+        return f"TRY(json_extract_string(line, {quoted(column.paths[0])}))"
     if column.type == "JSON":
-        return f"json_extract(line, {quoted(column.paths[0])})"
+        return f"TRY(json_extract(line, {quoted(column.paths[0])}))"
     found = [extract(path) for path in column.paths]
     one = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
     return one if column.type == "VARCHAR" else f"TRY_CAST({one} AS {column.type})"

@@ -71,7 +71,7 @@ def batches(paths: Sequence[Path]) -> list[list[Path]]:
 def matching(connection: Any, batch: Sequence[Path], asked: Condition, *, backward: bool) -> list[int]:
     """Sequence numbers of the records that may match. Raises DamagedIndexError."""
     derived = ", ".join(f"{sql} AS {name}" for name, _, sql, _ in DERIVED)
-    select = f"SELECT seq FROM (SELECT *, {derived} FROM read_parquet(?)) WHERE {asked.sql}"  # noqa: S608 - quoted
+    select = f"SELECT seq FROM (SELECT *, {derived} FROM read_parquet(?)) WHERE seq IS NOT NULL AND {asked.sql}"  # noqa: S608 - quoted
     rows = _asked(connection, f"{select} ORDER BY seq {_order(backward=backward)}", [_files(batch), *asked.values])
     return [seq for (seq,) in rows]
 
