@@ -104,7 +104,11 @@ class Relay:
         self.fresh = fresh
         self.result = RelayResult(close=context.head.fields.close or client.draining)
         fields, detail = context.head.fields, context.detail
-        if detail is not None and detail.level.rank >= Level.REQUEST.rank and fields.has_body:
+        if (
+            detail is not None
+            and fields.has_body
+            and (detail.level.rank >= Level.REQUEST.rank or _is_workload(context))
+        ):
             self.result.request_body = BodyCopy(
                 fields.get(b"content-type"), fields.get(b"content-encoding"), chunked=fields.chunked
             )
@@ -197,6 +201,26 @@ class Relay:
             elif self._held:
                 self.client.write_last(self._take())
         self.owner.ended(self)
+
+
+WORKLOADS = frozenset(
+    [
+        "pods",
+        "podtemplates",
+        "replicationcontrollers",
+        "deployments",
+        "daemonsets",
+        "statefulsets",
+        "replicasets",
+        "jobs",
+        "cronjobs",
+    ]
+)
+"""What makes pods: their bodies are looked at even where the policy keeps none, for what reaches out of a pod."""
+
+
+def _is_workload(context: RequestContext) -> bool:
+    return context.info is not None and context.info.resource in WORKLOADS
 
 
 def _is_endless(context: RequestContext) -> bool:

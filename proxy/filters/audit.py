@@ -9,10 +9,9 @@ from typing import Any
 from auth.errors import Reason
 from auth.identity import Identity
 from proxy.context import RequestContext
+from proxy.filters.recorded_bodies import RecordedBodies
 from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal
-from recordings.audit.bodies.body import viewed
-from recordings.audit.bodies.redaction import Redaction
 from recordings.audit.encode import rfc3339
 from recordings.audit.event import RequestFacts, actor, event, user_info
 from recordings.audit.log import AuditLog
@@ -37,8 +36,6 @@ OUTCOMES = {
     End.CUT: Outcome.ABORTED,
 }
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
-TRUNCATED = "audit.k8s.io/truncated"
-"""Kubernetes' own annotation: a body was too large to be kept."""
 MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
@@ -73,7 +70,7 @@ class AuditFilter:
         self._clock = clock
         self._strict = strict
         self._redaction_key = redaction_key
-        self._redactions = {omit: Redaction(redaction_key, omit_managed_fields=omit) for omit in (False, True)}
+        self._bodies = RecordedBodies(redaction_key)
 
     def unavailable(self) -> Refusal | None:
         """A refusal while the log cannot be written: nothing happens without a record."""
@@ -141,9 +138,8 @@ class AuditFilter:
         if cut is not None:
             return self._outcome_again(context, result, cut)
         extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out), **result.annotations}
-        bodies, is_truncated = self._bodies(context, result)
-        if is_truncated:
-            extra[TRUNCATED] = "true"
+        bodies, annotations = self._bodies.of(context, result)
+        extra |= annotations
         try:
             self._append(
                 context,
@@ -181,20 +177,6 @@ class AuditFilter:
                 "request": context.audit_id,
             },
         )
-
-    def _bodies(self, context: RequestContext, result: RelayResult) -> tuple[dict[str, Any], bool]:
-        """(members of the Event by their argument's name, whether one was too large to be kept)."""
-        found: dict[str, Any] = {}
-        truncated, detail, info = False, context.detail, context.info
-        if detail is None or info is None:
-            return found, truncated
-        redaction = self._redactions[detail.omit_managed_fields]
-        resource = "token" if info.subresource == "token" else info.resource
-        for name, copy in (("request_object", result.request_body), ("response_object", result.response_body)):
-            if copy is not None:
-                found[name], too_large = viewed(copy.body(), redaction, self._redaction_key, resource)
-                truncated = truncated or too_large
-        return found, truncated
 
     def _pieces(self, context: RequestContext, result: RelayResult) -> tuple[bytes, ...] | None:
         """The record of a read that passed before, in pieces; None where it has to be made as a whole."""

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from proxy.filters.audit import TRUNCATED
+from proxy.filters.recorded_bodies import DEBUG_CONTAINER, HOST_ACCESS, TRUNCATED
 from recordings.audit.bodies.body import MAX_BODY_BYTES
 from recordings.audit.policy.level import Level
 from recordings.audit.policy.policy import AuditPolicy
 from recordings.audit.policy.rule import GroupResources, PolicyRule
 from recordings.audit.record import Outcome
 from tests.proxy.dataplane import PODS, plane, request
+from tests.proxy.streams.conversations import roles
 
 JSON = b"Content-Type: application/json"
 SECRETS = b"/api/v1/namespaces/default/secrets"
@@ -32,7 +33,7 @@ def policy(level: Level, **rest) -> AuditPolicy:
 
 async def recorded(data: bytes, level: Level, reply: bytes, **rest):
     """The events of one request, in their order."""
-    async with plane(policy=policy(level, **rest)) as it:
+    async with plane(policy=policy(level, **rest), roles=roles()) as it:
         it.server.answer = lambda _seen: reply
         await it.client().ask(data)
         return [record.event for record in it.log.records]
@@ -109,3 +110,22 @@ async def test_the_rule_is_asked_for_each_request():
             await client.ask(request(target=target))
         levels = [record.event["level"] for record in it.log.records if record.outcome is Outcome.DONE]
         assert levels == ["RequestResponse", "Metadata", "RequestResponse", "Metadata"]
+
+
+DEBUGGER = {"spec": {"hostPID": True, "volumes": [{"name": "r", "hostPath": {"path": "/"}}]}}
+
+
+@pytest.mark.parametrize("level", [Level.METADATA, Level.REQUEST])
+async def test_a_pod_that_takes_its_node_over_is_named_whatever_the_policy_keeps(level):
+    data = request(b"POST", PODS, JSON, body=json.dumps(DEBUGGER).encode())
+    *_, outcome = await recorded(data, level, answer(b"{}"))
+    assert outcome["annotations"][HOST_ACCESS] == "hostPID,hostPath:/"
+    assert ("requestObject" in outcome) is (level is Level.REQUEST)
+
+
+async def test_a_debug_container_is_named_by_the_patch_that_makes_it():
+    body = json.dumps({"spec": {"ephemeralContainers": [{"name": "debugger-1"}]}}).encode()
+    kind = b"Content-Type: application/strategic-merge-patch+json"
+    data = request(b"PATCH", PODS + b"/p/ephemeralcontainers", kind, body=body)
+    *_, outcome = await recorded(data, Level.METADATA, answer(b"{}"))
+    assert outcome["annotations"][DEBUG_CONTAINER] == "debugger-1"

@@ -38,7 +38,7 @@ class Conversation:
 
 def roles(options: Options = Options()):  # noqa: B008 - it cannot change
     """Everything, our own verbs too."""
-    everything = Rule(("*", "exec", "attach", "portforward", "proxy"), ("*",), ("*",))
+    everything = Rule(("*", "exec", "attach", "portforward", "proxy", "debug"), ("*",), ("*",))
     role = Role("shells", as_groups=("kwit:eng",), allow=(everything,), options=options)
     return compile_policy([role], [RoleBinding("devs", "shells", (Subject("Group", "eng", "corp"),))], ["corp"])
 

@@ -6,12 +6,13 @@ import pytest
 
 from auth.rbac import compile_policy
 from auth.rbac.role import Options
+from proxy.filters.recorded_bodies import DEBUG_CONTAINER, DEBUG_REQUEST
 from proxy.streams.stream_relay import PIECE_BYTES
 from recordings.audit.record import Outcome
 from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.moment import Kind
 from recordings.recorder.reader import open_recording
-from tests.proxy.dataplane import plane, settle
+from tests.proxy.dataplane import plane, request, settle
 from tests.proxy.streams.conversations import NAMES, Conversation, roles, until
 
 FORWARD = "port-forward-websocket-1.37"
@@ -288,3 +289,20 @@ async def test_an_api_server_that_never_answers_an_upgrade_is_given_up(tmp_path)
         assert client.received.startswith(b"HTTP/1.1 504 ")
         assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.FAILED, 504)]
     assert recordings(tmp_path) == []
+
+
+async def test_a_debug_container_and_the_attach_that_follows_are_one_story(tmp_path):
+    conversation = Conversation("attach-websocket-1.37")
+    path = conversation.request.split(b" ")[1].partition(b"?")[0].removesuffix(b"/attach") + b"/ephemeralcontainers"
+    patch = b'{"spec":{"ephemeralContainers":[{"name":"c"}]}}'
+    kind = b"Content-Type: application/strategic-merge-patch+json"
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        await it.client().ask(request(b"PATCH", path, kind, body=patch))
+        client, server = await begun(it, conversation)
+        server.end()
+        await gone(client)
+        made, attached = (
+            record for record in it.log.records if record.outcome not in (Outcome.INTENT, Outcome.STARTED)
+        )
+        assert made.annotations[DEBUG_CONTAINER] == attached.annotations[DEBUG_CONTAINER] == "c"
+        assert attached.annotations[DEBUG_REQUEST] == made.audit_id

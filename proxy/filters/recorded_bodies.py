@@ -1,0 +1,78 @@
+"""What a record says of the bodies that passed: themselves, where the policy asks for them, and what they give away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.context import RequestContext
+from proxy.relay import RelayResult
+from proxy.streams.debug_containers import DebugContainers
+from recordings.audit.bodies.body import viewed
+from recordings.audit.bodies.host_access import ephemeral_containers, host_access
+from recordings.audit.bodies.redaction import Redaction
+from recordings.audit.policy.level import Level
+
+TRUNCATED = "audit.k8s.io/truncated"
+"""Kubernetes' own annotation: a body was too large to be kept."""
+HOST_ACCESS = "kubewitness.dev/host-access"
+DEBUG_CONTAINER = "kubewitness.dev/debug-container"
+DEBUG_REQUEST = "kubewitness.dev/debug-request"
+"""On an exec or attach: the audit id of the request that made the container for debugging."""
+
+
+class RecordedBodies:
+    """Of one process; it remembers which containers were made for debugging."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: for the hashes that stand for secrets."""
+        self._key = key
+        self._redactions = {omit: Redaction(key, omit_managed_fields=omit) for omit in (False, True)}
+        self._debugging = DebugContainers()
+
+    def of(self, context: RequestContext, result: RelayResult) -> tuple[dict[str, Any], dict[str, str]]:
+        """(members of the Event by their argument's name, annotations)."""
+        members: dict[str, Any] = {}
+        annotations: dict[str, str] = {}
+        detail, info = context.detail, context.info
+        if detail is None or info is None:
+            return members, annotations
+        if info.subresource in ("exec", "attach"):
+            self._of_stream(context, annotations)
+        redaction = self._redactions[detail.omit_managed_fields]
+        resource = "token" if info.subresource == "token" else info.resource
+        for name, copy in (("request_object", result.request_body), ("response_object", result.response_body)):
+            if copy is None:
+                continue
+            view, too_large = viewed(copy.body(), redaction, self._key, resource)
+            if name == "request_object":
+                self._look(context, result, view, annotations)
+            if name == "response_object" or detail.level.rank >= Level.REQUEST.rank:
+                members[name] = view
+                if too_large:
+                    annotations[TRUNCATED] = "true"
+        return members, annotations
+
+    def _look(self, context: RequestContext, result: RelayResult, view: Any, annotations: dict[str, str]) -> None:
+        """What a workload's body gives away, whatever the policy says of the body itself."""
+        info = context.info
+        assert info is not None
+        found = host_access(view)
+        if found:
+            annotations[HOST_ACCESS] = ",".join(found)
+        if info.resource == "pods" and info.subresource == "ephemeralcontainers":
+            names = ephemeral_containers(view)
+            if names:
+                annotations[DEBUG_CONTAINER] = ",".join(names)
+            if result.status is not None and result.status < 300:
+                for name in names:
+                    place = (context.credential.cluster, info.namespace, info.name, name)
+                    self._debugging.made(place, context.audit_id)
+
+    def _of_stream(self, context: RequestContext, annotations: dict[str, str]) -> None:
+        info, target = context.info, context.target
+        assert info is not None
+        container = next((value for key, value in target.query if key == "container"), "") if target is not None else ""
+        maker = self._debugging.maker((context.credential.cluster, info.namespace, info.name, container))
+        if maker is not None:
+            annotations[DEBUG_CONTAINER] = container
+            annotations[DEBUG_REQUEST] = maker
