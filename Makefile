@@ -43,6 +43,7 @@ cluster: $(STAMP) ## build (once) and start a real Kubernetes control plane on l
 
 bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
 	@tests/bench/run
+	@$(BIN)/python -m tests.bench.streams.bench
 
 battery: $(STAMP) ## the long suites of attacks and faults
 	@$(BIN)/python -m pytest -q tests/battery

@@ -11,8 +11,8 @@ from tests.bench.processes import Running, free_port, start
 CHECKOUT = Path(__file__).parents[3]
 
 
-def start_kwit(folder: Path, upstream: str, certificates: Certificates) -> Running:
-    """Raises StartError. State, audit log and the person's certificate are in `folder`."""
+def start_kwit(folder: Path, upstream: str, certificates: Certificates, record: str = "standard") -> Running:
+    """Raises StartError. `record`: how its roles record streams. `folder` gets state, log and a certificate."""
     port = free_port()
     command: list[str | Path] = [
         sys.executable,
@@ -24,6 +24,7 @@ def start_kwit(folder: Path, upstream: str, certificates: Certificates) -> Runni
         certificates.ca,
         certificates.proxy.certificate,
         certificates.proxy.key,
+        record,
     ]
     process = start(command, port, folder / "output.log", CHECKOUT)
     ca = folder / "data" / "ca" / "servers.crt"

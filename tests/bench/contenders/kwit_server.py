@@ -41,6 +41,7 @@ spec:
     - {apiGroups: [""], resources: [pods], verbs: [exec, attach, portforward], namespaces: [default]}
   deny:
     - {apiGroups: [""], resources: [secrets], verbs: ["*"]}
+  options: {record: RECORD}
 ---
 apiVersion: kubewitness.dev/v1
 kind: Role
@@ -64,7 +65,9 @@ spec: {role: viewer, subjects: [{kind: Group, connector: corp, name: eng}]}
 """
 
 
-def configuration(folder: Path, port: int, upstream: str, ca: str, certificate: str, key: str) -> Config:
+def configuration(
+    folder: Path, port: int, upstream: str, ca: str, certificate: str, key: str, *, record: str
+) -> Config:
     """Write it into `folder`: roles, the cluster that we prove ourselves to by a client certificate, kwit.yaml."""
     connector = {"type": "oidc", "name": CONNECTOR, "issuer": "https://id.example.com", "client_id": "bench"}
     cluster = {"name": CLUSTER, "labels": {"env": "staging"}, "server": f"https://{upstream}", "ca_file": ca}
@@ -78,7 +81,7 @@ def configuration(folder: Path, port: int, upstream: str, ca: str, certificate: 
         "connectors": [connector | {"client_secret_file": "nobody-signs-in-here"}],
     }
     files = {
-        "roles/roles.yaml": ROLES,
+        "roles/roles.yaml": ROLES.replace("RECORD", record),
         f"clusters/{CLUSTER}.yaml": yaml.safe_dump(cluster | {"tls_server_name": "localhost", "credentials": proof}),
         "kwit.yaml": yaml.safe_dump(document),
     }
@@ -115,8 +118,8 @@ async def serve(config: Config, folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    folder, port, *upstream = arguments
-    config = configuration(Path(folder), int(port), *upstream)
+    folder, port, *upstream, record = arguments
+    config = configuration(Path(folder), int(port), *upstream, record=record)
     return run(lambda: serve(config, Path(folder)))
 
 

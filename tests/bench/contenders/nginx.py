@@ -26,6 +26,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
 
+  map $http_upgrade $connection_for_upstream {{ default upgrade; "" ""; }}
   tcp_nodelay on;
   keepalive_timeout 180s;
   keepalive_requests 100000000;
@@ -48,7 +49,8 @@ http {{
     location / {{
       proxy_pass https://cluster;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Connection $connection_for_upstream;
+      proxy_set_header Upgrade $http_upgrade;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_request_buffering off;   # a 2 GB body must not go to a file
       proxy_buffers 16 16k;          # lists pass through memory; watches turn buffering off by X-Accel-Buffering
