@@ -34,6 +34,12 @@ class Condition:
 
 def condition(question: Question) -> Condition | None:
     """What can be asked of the columns; None where that leaves out too little to be worth it."""
+    asked = where(question)
+    return asked if len(asked.values) > sum(one is not None for one in (question.since, question.until)) else None
+
+
+def where(question: Question) -> Condition:
+    """All that columns can say of it."""
     words = {
         "username": question.user,
         "verb": question.verb,
@@ -51,12 +57,11 @@ def condition(question: Question) -> Condition | None:
     if question.id:
         span = (question.id, question.id + _HIGHEST)
         found.append(("(id BETWEEN ? AND ? OR audit_id BETWEEN ? AND ?)", (*span, *span)))
-    if not found:
-        return None
     for limit, operator in ((question.since, ">="), (question.until, "<")):
         if limit is not None:  # a time that cannot be read is looked at in the line
             found.append((f'("time" IS NULL OR "time" {operator} ?::TIMESTAMP)', (rfc3339(limit),)))
-    return Condition(" AND ".join(sql for sql, _ in found), tuple(value for _, values in found for value in values))
+    sql = " AND ".join(sql for sql, _ in found) or "true"
+    return Condition(sql, tuple(value for _, values in found for value in values))
 
 
 class DamagedIndexError(Exception):

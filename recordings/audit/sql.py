@@ -58,12 +58,12 @@ class LogDatabase:
         ):
             self._connection.execute(statement)
 
-    def ask(self, sql: str) -> Answer:
-        """Raises QuestionError, with DuckDB's own words."""
+    def ask(self, sql: str, values: Sequence[object] = ()) -> Answer:
+        """`values` stand where `?` does. Raises QuestionError, with DuckDB's own words."""
         import duckdb
 
         try:
-            cursor = self._connection.execute(self._checked(sql))
+            cursor = self._connection.execute(self._checked(sql), list(values))
         except duckdb.Error as error:
             raise QuestionError(f"SQL that DuckDB understands: {error}") from error
         described = cursor.description or []

@@ -13,11 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proxy.cli import main
-from proxy.cli.audit import WIDE, fitted
 from proxy.cli.client import terminal
 from recordings.audit.encode import encode, rfc3339
 from recordings.audit.segments import segment_name
@@ -276,17 +273,6 @@ def test_on_a_narrow_terminal_a_record_stays_one_line(log: Path) -> None:
     assert all(len(_plain(line)) <= 50 for line in lines)
     assert _plain(lines[0]).split() == ["AGE", "USER", "ACTION", "OBJECT", "RESULT"]
     assert lines[-1].startswith("\x1b[31m")
-
-
-@given(st.dictionaries(st.sampled_from(WIDE), st.integers(1, 60), min_size=1), st.integers(1, 300))
-def test_fitting_cuts_no_more_than_it_must(widths: dict[str, int], room: int) -> None:
-    left = fitted(widths, room)
-    total = sum(left.values()) + 3 * (len(left) - 1)
-    if sum(widths.values()) + 3 * (len(widths) - 1) <= room:
-        assert left == widths
-    elif total <= room:
-        assert all(left[name] <= widths[name] for name in left)
-    assert all(left[name] == widths[name] for name in left if name in ("age", "time", "result"))
 
 
 def _read(fd: int) -> bytes:

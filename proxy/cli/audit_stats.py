@@ -1,0 +1,47 @@
+"""`kwit audit stats`: the log in numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_question import filter_options, question_of
+from proxy.cli.client.terminal import clock
+from recordings.audit.row import harmless, harmless_json
+
+
+@click.command(
+    "stats",
+    epilog="\b\nExample:\n  kwit audit stats --since 7d --decision deny\n",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@filter_options
+@place_options
+@click.option("-o", "--output", "form", type=click.Choice(("table", "json")), default="table", help="How to show it.")
+def stats(*, form: str, directory: Path | None, config: Path | None, **asked: Any) -> None:
+    """How many requests, by result, person, verb, object, cluster, address and reason; each counted once.
+
+    Needs DuckDB: pip install 'kubewitness[query]'.
+    """
+    from recordings.audit.sql import LogDatabase
+    from recordings.audit.stats import stats as counted
+
+    root, question = place(directory, config), question_of(asked, clock())
+    with reading(lambda: LogDatabase(root), root) as database:
+        found = reading(lambda: counted(database, question), root)
+    if form == "json":
+        listed = {one.name: {"counts": dict(one.rows), "others": one.others} for one in found}
+        click.echo(harmless_json(json.dumps(listed, indent=2)))
+        return
+    width = max((len(harmless(what)) for one in found for what, _ in one.rows), default=0)
+    for one in found:
+        if one.rows:
+            click.secho(one.name.upper(), bold=True)
+            for what, count in one.rows:
+                click.echo(f"  {harmless(what):<{width}}   {count:>12,}")
+            if one.others:
+                click.echo(f"  … and {one.others:,} others")
