@@ -63,11 +63,6 @@ def body(standing: Sequence[Stretch], removals: Sequence[Removal]) -> dict[str, 
     }
 
 
-def is_excused(standing: Iterable[Stretch], origin: str, start: int, end: int, root: str) -> bool:
-    """Whether just these lines are said to be gone. `root`: base64, of the tree that the next header has."""
-    return Stretch(origin, start, end, root) in set(standing)
-
-
 def _facts(one: Removal) -> dict[str, Any]:
     manifest = one.manifest
     names = ("writer", "segment", "first_seq", "last_seq", "records", "since", "until", "length", "sha256")

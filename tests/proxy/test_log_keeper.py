@@ -19,8 +19,9 @@ from recordings.audit.retention import Limits
 from recordings.audit.segment_header import parse_header
 from recordings.audit.segments import forwards, is_sealed, segments
 from recordings.audit.tombstone import Stretch, stretches
+from recordings.audit.verify import verify
 from recordings.errors import LogUnavailableError
-from tests.recordings.audit.conftest import START, Bench
+from tests.recordings.audit.conftest import ROOT, START, Bench
 
 DAY = 86_400.0
 
@@ -95,6 +96,20 @@ async def test_what_is_over_its_age_goes_after_the_record_of_it_and_the_rest_beg
     root_text = b64encode(header.tree.root()).decode()
     assert stretch == Stretch("acme/audit/node-0", 0, header.size, root_text)
     await one.log.close()
+    assert [(each.directory, each.is_whole, each.removed) for each in verify(root, ROOT.public)] == [
+        ("node-0", True, header.size),
+        ("node-0-web", True, 0),
+    ]
+
+
+async def test_what_goes_without_a_record_is_found(root: Path) -> None:
+    one = await web(root, age=3600)
+    segments(root / "node-0")[0].unlink()
+    await one.log.close()
+    assert [(each.directory, each.is_whole) for each in verify(root, ROOT.public)] == [
+        ("node-0", False),
+        ("node-0-web", True),
+    ]
 
 
 async def test_a_later_record_says_everything_again_also_after_a_new_start(root: Path) -> None:
@@ -112,6 +127,7 @@ async def test_a_later_record_says_everything_again_also_after_a_new_start(root:
     assert {each["writer"] for each in last["removed"]} == {"node-0-web"}
     assert sorted(one.origin for one in stretches({"body": last})) == ["acme/audit/node-0", "acme/audit/node-0-web"]
     await second.log.close()
+    assert all(each.is_whole and each.removed for each in verify(root, ROOT.public))
 
 
 async def test_without_a_record_nothing_goes(root: Path) -> None:

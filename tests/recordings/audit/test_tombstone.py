@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recordings.audit.encode import MAX_LINE_BYTES, encode
 from recordings.audit.manifest import Manifest
 from recordings.audit.retention import Removal, Why
-from recordings.audit.tombstone import MAX_REMOVALS, Stretch, body, is_excused, joined, stretches
+from recordings.audit.tombstone import MAX_REMOVALS, Stretch, body, joined, stretches
 
 
 def removal(start: int, end: int, origin: str = "acme/a") -> Removal:
@@ -78,13 +78,6 @@ def test_no_line_is_said_to_be_gone_that_is_not_and_none_is_forgotten(first: set
     assert sorted(said) == sorted(first | second)
     assert all(one.root == f"root-{one.end}" for one in standing)
     assert all(later.start > earlier.end for earlier, later in pairwise(standing))
-
-
-def test_only_just_this_gap_is_excused() -> None:
-    standing = [Stretch("acme/a", 0, 10, "r")]
-    assert is_excused(standing, "acme/a", 0, 10, "r")
-    for other in (("acme/b", 0, 10, "r"), ("acme/a", 1, 10, "r"), ("acme/a", 0, 9, "r"), ("acme/a", 0, 10, "q")):
-        assert not is_excused(standing, *other)
 
 
 @pytest.mark.parametrize(
