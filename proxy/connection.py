@@ -30,6 +30,8 @@ from proxy.streams.stream_relay import StreamRelay
 
 BODY_SECONDS = 60.0
 """Without a byte of a body that was announced."""
+STALL_SECONDS = 600.0
+"""For a client to take more of an answer. A watch or a log may stand still for ever, in a pager."""
 LINGER_SECONDS = 2.0
 """For the client to read an answer and close; as long as a slow link takes for both, twice."""
 MAX_EARLY_BYTES = 64 * 1024
@@ -146,6 +148,8 @@ class KubeConnection(asyncio.BufferedProtocol):
         if self._stream is not None:
             self._stream.client_writable(writable=False)
         if self._relay is not None:
+            if self.body_done and not self._relay.is_endless:
+                self.deadline = self._owner.loop.time() + STALL_SECONDS
             self._relay.client_writable(writable=False)
 
     def resume_writing(self) -> None:
@@ -153,6 +157,8 @@ class KubeConnection(asyncio.BufferedProtocol):
         if self._stream is not None:
             self._stream.client_writable(writable=True)
         if self._relay is not None:
+            if self.body_done:
+                self.deadline = float("inf")
             self._relay.client_writable(writable=True)
 
     # -- heads
@@ -200,6 +206,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         body, data = self._body, self._buffer
         assert body is not None
         if body.done:
+            self._await_answer(relay)
             relay.request_end()
             return
         self.deadline = self._owner.loop.time() + BODY_SECONDS
@@ -227,10 +234,33 @@ class KubeConnection(asyncio.BufferedProtocol):
             relay.request_data(data if taken == len(data) else data[:taken])
         if body.done:
             self._buffer = data[taken:]
-            self.deadline = float("inf")
+            self._await_answer(relay)
             relay.request_end()
         else:
             self.deadline = self._owner.loop.time() + BODY_SECONDS
+
+    def _await_answer(self, relay: Relay) -> None:
+        endless = relay.response_seen or relay.is_endless
+        self.deadline = float("inf") if endless else self._owner.loop.time() + self._owner.limits.answer_timeout
+
+    def answer_begun(self) -> None:
+        """The API server's answer is here; its end may take as long as it takes."""
+        if self.body_done:
+            self.deadline = float("inf")
+
+    def expire(self) -> None:
+        """The deadline has passed: whoever let it pass is told where that can be, and the record says who it was."""
+        relay = self._relay
+        if relay is None or relay.done:
+            self.abort()
+        elif not self.body_done:
+            relay.client_gone(f"no byte of the request's body for {BODY_SECONDS:.0f} s")
+            self.abort()
+        elif not relay.response_seen:
+            relay.no_answer(f"no answer for {self._owner.limits.answer_timeout} s")
+        else:
+            relay.client_gone(f"the client took nothing of its answer for {STALL_SECONDS:.0f} s")
+            self.abort()
 
     # -- streams
 
@@ -367,5 +397,5 @@ class KubeConnection(asyncio.BufferedProtocol):
         if self._closing:
             return ""
         if self.head is not None:
-            return "body_timeout"
+            return "" if self.body_done else "body_timeout"
         return "head_timeout" if self._buffer else ""

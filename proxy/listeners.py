@@ -27,7 +27,8 @@ from proxy.outbox import Outbox
 from proxy.status import Refusal, response
 
 MAX_HANDSHAKES = 512
-"""Under way at once: 512 of about 1.5 ms CPU are 0.8 s of work; more wait in the kernel's backlog."""
+"""Under way at once: 512 of about 1.5 ms CPU are 0.8 s of work. When one more comes, the oldest is given up: it needed
+milliseconds and had longer, so silent clients cannot keep others out."""
 BACKLOG = 1024
 CUT_SECONDS = 5.0
 """For connections that were aborted to say so: it takes one pass of the loop."""
@@ -91,9 +92,9 @@ class KubeListener:
         self._random = random
         self._connections: set[KubeConnection] = set()
         self._sources: Counter[str] = Counter()
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._handshakes: dict[asyncio.Task[None], None] = {}
+        """The oldest first."""
         self._running: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(MAX_HANDSHAKES)
         self._accepting: asyncio.Task[None] | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
@@ -145,24 +146,20 @@ class KubeListener:
     async def _accept(self, listening: socket.socket) -> None:
         with listening:
             while True:
-                await self._slots.acquire()
                 try:
                     accepted, _ = await self.loop.sock_accept(listening)
                 except OSError as error:  # EMFILE and the like: wait a little instead of spinning
-                    self._slots.release()
                     self._refused("accept_failed", "", error.strerror or type(error).__name__)
                     await asyncio.sleep(SWEEP_SECONDS)
                     continue
-                except asyncio.CancelledError:
-                    self._slots.release()
-                    raise
+                if len(self._handshakes) >= MAX_HANDSHAKES:
+                    next(iter(self._handshakes)).cancel()
                 task = self.loop.create_task(self._handshake(accepted))
-                self._handshakes.add(task)
+                self._handshakes[task] = None
                 task.add_done_callback(self._handshake_done)
 
     def _handshake_done(self, task: asyncio.Task[None]) -> None:
-        self._handshakes.discard(task)
-        self._slots.release()
+        self._handshakes.pop(task, None)
 
     async def _handshake(self, accepted: socket.socket) -> None:
         source = _source(accepted)
@@ -182,11 +179,16 @@ class KubeListener:
                 ssl_handshake_timeout=self.limits.handshake_timeout,
             )
         except (OSError, ssl.SSLError, TimeoutError) as error:
-            accepted.close()
-            self._left(source)
-            reason = _handshake_reason(error)
-            self._metrics.handshake_failures[reason] += 1
-            self._refused(reason, source, "")
+            self._handshake_failed(accepted, source, _handshake_reason(error))
+        except asyncio.CancelledError:
+            self._handshake_failed(accepted, source, "ended" if self.draining else "handshake_given_up")
+            raise
+
+    def _handshake_failed(self, accepted: socket.socket, source: str, reason: str) -> None:
+        accepted.close()
+        self._left(source)
+        self._metrics.handshake_failures[reason] += 1
+        self._refused(reason, source, "")
 
     def _over(self, source: str) -> str:
         """Which limit one more connection from there would break, handshakes under way included."""
@@ -200,7 +202,7 @@ class KubeListener:
         for connection in [c for c in self._connections if c.deadline < now]:
             if connection.overdue:
                 self._refused(connection.overdue, connection.source, "")
-            connection.abort()
+            connection.expire()
 
     # -- ConnectionOwner
 

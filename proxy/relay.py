@@ -143,10 +143,21 @@ class Relay:
         self.upstream.abort()
         self._finish(End.CLIENT_GONE, detail)
 
+    def no_answer(self, detail: str) -> None:
+        """The API server had time enough."""
+        self.upstream.abort()
+        self._finish(End.UPSTREAM_TIMEOUT, detail)
+
+    @property
+    def is_endless(self) -> bool:
+        """A watch, a log that is followed, or something proxied: no time is too long for it."""
+        return _is_endless(self.context)
+
     # -- from upstream
 
     def upstream_head(self, head: ResponseHead) -> None:
         self.response_seen = True
+        self.client.answer_begun()
         self.result.status = head.status
         context = self.context
         if context.detail is not None and context.detail.level is Level.REQUEST_RESPONSE and not _is_endless(context):

@@ -101,9 +101,11 @@ def event(
             "subresource": facts.subresource,
         }
         made["objectRef"] = {key: value for key, value in reference.items() if value}
-    if code is not None:
-        status: dict[str, Any] = {"metadata": {}, "code": code}
-        if code >= 400:
+    if code is not None or message:
+        status: dict[str, Any] = {"metadata": {}}
+        if code is not None:
+            status["code"] = code
+        if code is None or code >= 400:
             status["status"] = "Failure"
         if message:
             status["message"] = message
