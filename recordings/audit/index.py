@@ -32,14 +32,23 @@ class Condition:
     values: tuple[object, ...]
 
 
-def condition(question: Question) -> Condition | None:
-    """What can be asked of the columns; None where that leaves out too little to be worth it."""
+def conditions(question: Question) -> tuple[Condition, ...]:
+    """What can be asked of the columns: any of these. None where that leaves out too little to be worth it.
+
+    An id is asked of each column that may have it by itself: the files know what range of it is where.
+    """
     asked = where(question)
-    return asked if len(asked.values) > sum(one is not None for one in (question.since, question.until)) else None
+    if question.id:
+        return tuple(
+            Condition(f"{asked.sql} AND {column} BETWEEN ? AND ?", (*asked.values, question.id, question.id + _HIGHEST))
+            for column in ("id", "audit_id")
+        )
+    times = sum(one is not None for one in (question.since, question.until))
+    return (asked,) if len(asked.values) > times else ()
 
 
 def where(question: Question) -> Condition:
-    """All that columns can say of it."""
+    """All that columns can say of it but for its id."""
     words = {
         "username": question.user,
         "verb": question.verb,
@@ -54,9 +63,6 @@ def where(question: Question) -> Condition:
     ]
     if question.group:
         found.append(("list_contains(groups, ?)", (question.group,)))
-    if question.id:
-        span = (question.id, question.id + _HIGHEST)
-        found.append(("(id BETWEEN ? AND ? OR audit_id BETWEEN ? AND ?)", (*span, *span)))
     for limit, operator in ((question.since, ">="), (question.until, "<")):
         if limit is not None:  # a time that cannot be read is looked at in the line
             found.append((f'("time" IS NULL OR "time" {operator} ?::TIMESTAMP)', (rfc3339(limit),)))
@@ -73,12 +79,13 @@ def batches(paths: Sequence[Path]) -> list[list[Path]]:
     return [list(paths[first : first + BATCH]) for first in range(0, len(paths), BATCH)]
 
 
-def matching(connection: Any, batch: Sequence[Path], asked: Condition, *, backward: bool) -> list[int]:
-    """Sequence numbers of the records that may match. Raises DamagedIndexError."""
+def matching(connection: Any, batch: Sequence[Path], asked: Sequence[Condition], *, backward: bool) -> list[int]:
+    """Sequence numbers of the records for which any condition holds. Raises DamagedIndexError."""
     derived = ", ".join(f"{sql} AS {name}" for name, _, sql, _ in DERIVED)
-    select = f"SELECT seq FROM (SELECT *, {derived} FROM read_parquet(?)) WHERE seq IS NOT NULL AND {asked.sql}"  # noqa: S608 - quoted
-    rows = _asked(connection, f"{select} ORDER BY seq {_order(backward=backward)}", [_files(batch), *asked.values])
-    return [seq for (seq,) in rows]
+    found = f"SELECT seq FROM (SELECT *, {derived} FROM read_parquet(?)) WHERE seq IS NOT NULL AND "  # noqa: S608 - quoted
+    select = " UNION ".join(f"({found}{one.sql})" for one in asked)
+    values = [value for one in asked for value in (_files(batch), *one.values)]
+    return [seq for (seq,) in _asked(connection, f"{select} ORDER BY seq {_order(backward=backward)}", values)]
 
 
 def fetched(connection: Any, batch: Sequence[Path], seqs: Sequence[int], *, backward: bool) -> Iterator[bytes]:

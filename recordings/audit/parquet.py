@@ -36,7 +36,9 @@ def connect(memory: str = MEMORY, threads: int | None = None) -> Any:
     except ModuleNotFoundError as error:
         raise QuestionError("DuckDB, which is not installed here: pip install 'kubewitness[query]'") from error
     more = {} if threads is None else {"threads": str(threads)}
-    return duckdb.connect(":memory:", config={**_OPTIONS, "memory_limit": memory, **more})
+    connection = duckdb.connect(":memory:", config={**_OPTIONS, "memory_limit": memory, **more})
+    connection.execute("SET enable_progress_bar = false")  # stdout is for answers
+    return connection
 
 
 def is_possible() -> bool:

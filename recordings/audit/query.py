@@ -137,18 +137,20 @@ def _all(ends: Mapping[Path, list[tuple[Path, int]]], question: Question, *, bac
 
 def _lines_of(paths: Sequence[tuple[Path, int]], question: Question, *, backward: bool) -> Iterator[bytes]:
     """One writer's lines that may match, in its order."""
-    asked = index.condition(question) if is_possible() else None
+    asked = index.conditions(question) if is_possible() else ()
     meant = [one for one in paths if _may_hold(one[0], question)]
     for is_indexed, some in groupby(meant[::-1] if backward else meant, lambda one: _has_index(one[0])):
         run = list(some)
-        if is_indexed and asked is not None:
+        if is_indexed and asked:
             yield from _indexed([path for path, _ in run], asked, question, backward=backward)
         else:
             for path, end in run:
                 yield from _may_match(path, end, question, backward=backward)
 
 
-def _indexed(run: Sequence[Path], asked: index.Condition, question: Question, *, backward: bool) -> Iterator[bytes]:
+def _indexed(
+    run: Sequence[Path], asked: Sequence[index.Condition], question: Question, *, backward: bool
+) -> Iterator[bytes]:
     """Segments that have Parquet files, in the order asked for; one whose files fail is read itself."""
     with connect() as connection:
         for batch in index.batches(run):

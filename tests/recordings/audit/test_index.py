@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recordings.audit import index, query
 from recordings.audit.encode import encode, rfc3339
-from recordings.audit.index import condition
+from recordings.audit.index import conditions
 from recordings.audit.parquet import connect, parquet_path, write_parquet
 from recordings.audit.query import newest, oldest_first
 from recordings.audit.question import Decision, Question
@@ -146,8 +146,8 @@ def test_what_cannot_hold_an_answer_is_not_opened(indexed: Path, monkeypatch: py
 
 
 def test_a_question_of_no_column_is_asked_of_the_lines() -> None:
-    assert condition(Question(text="x", since=NOW)) is None
-    assert condition(Question()) is None
-    found = condition(Question(cluster="prod", until=NOW))
-    assert found is not None
+    assert conditions(Question(text="x", since=NOW)) == ()
+    assert conditions(Question()) == ()
+    (found,) = conditions(Question(cluster="prod", until=NOW))
     assert found.values == ("prod", rfc3339(NOW))
+    assert len(conditions(Question(id="01234567"))) == 2
