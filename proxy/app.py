@@ -48,10 +48,11 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a process does: `problem` is empty unless it refuses everything."""
+    """How a process does: `problem` is empty unless it refuses everything, `log` unless its log cannot be written."""
 
     metrics: Metrics
     problem: str = ""
+    log: str = ""
 
 
 def nobody() -> list[Report]:
@@ -231,7 +232,8 @@ class App:
     def report(self) -> Report:
         """How this process does."""
         problem = "; ".join(sorted({*self._log_causes(), self.in_force.too_old(self._clock())} - {""}))
-        return Report(self.kube.metrics if self.kube is not None else Metrics(), problem)
+        log = "; ".join(self._log_causes())
+        return Report(self.kube.metrics if self.kube is not None else Metrics(), problem, log)
 
     def checks(self) -> list[Check]:
         """The lines of /readyz."""
@@ -239,16 +241,21 @@ class App:
         noted = [Check(what, why, fatal=False) for what, why in self.in_force.problems()]
         state = Check("state", self.in_force.too_old(self._clock()))
         anchors = self.anchors.checks() if self.anchors is not None else []
-        return [Check("log", "; ".join(self._log_causes())), state, *workers, *noted, *anchors]
+        return [Check("log", "; ".join(self._every_log_cause())), state, *workers, *noted, *anchors]
 
     def metrics(self) -> str:
         """The page of /metrics, over all processes."""
         reports = [self.report(), *self._others()]
-        page = total(report.metrics for report in reports).render(log_available=not self._log_causes())
+        page = total(report.metrics for report in reports).render(log_available=not self._every_log_cause())
         return page + (self.anchors.page() if self.anchors is not None else "")
 
     def _servers(self) -> list[KubeServer | WebServer]:
         return [server for server in (self.kube, self.web) if server is not None]
+
+    def _every_log_cause(self) -> list[str]:
+        """Over all processes; a worker's with its number."""
+        theirs = [f"worker-{number}: {report.log}" for number, report in enumerate(self._others()) if report.log]
+        return [*self._log_causes(), *theirs]
 
     def _log_causes(self) -> list[str]:
         """Why logs of this process cannot be written; empty while all can."""

@@ -26,6 +26,8 @@ START_SECONDS = 60.0
 """A worker loads its roles, opens its log and recovers what a crash left: seconds, on a slow disk."""
 RESTART_SECONDS = 1.0
 """Before a worker that died is started again, so that one that cannot live does not take a core for dying."""
+MAX_RESTART_SECONDS = 30.0
+"""Between attempts, once several have failed."""
 STOP_SECONDS = 10.0
 """More than the drain, for the log's last sync."""
 SILENT_SECONDS = 5.0
@@ -67,11 +69,20 @@ class Supervisor:
         while True:
             await worker.ended()
             self._say(f"worker {worker.number} ended with code {worker.exit_code}; it is started again")
-            await asyncio.sleep(RESTART_SECONDS)
+            await self._again(worker)
+
+    async def _again(self, worker: Worker) -> None:
+        """Until it serves, ever more patiently: what keeps it from starting may be mended."""
+        wait = RESTART_SECONDS
+        while True:
+            await asyncio.sleep(wait)
             try:
                 await worker.start()
             except StartError as error:
-                self._say(f"worker {worker.number}: {error}")
+                wait = min(2 * wait, MAX_RESTART_SECONDS)
+                self._say(f"worker {worker.number}: {error}; tried again in {wait:.0f} s")
+            else:
+                return
 
 
 class Worker:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from proxy.app import App, StartError, node_name
+from proxy.app import App, Report, StartError, node_name
 from proxy.config import Config
+from proxy.metrics import Metrics
+from proxy.operations import readiness
 from tests.auth.connectors.provider import Provider
 from tests.e2e.cluster import free_ports
 from tests.proxy.running import ROLES, Running, cluster, configuration, run
@@ -154,3 +156,13 @@ async def test_a_secret_that_is_missing_starts_nothing(provider: Provider, tmp_p
 )
 def test_a_host_becomes_a_directory(host: str, name: str) -> None:
     assert node_name(host) == name
+
+
+async def test_a_worker_whose_log_cannot_be_written_shows_in_readiness_and_metrics(running: Running) -> None:
+    app = running.app
+    app._others = lambda: [Report(Metrics(malformed=2)), Report(Metrics(malformed=3), "disk full", "disk full")]
+    ready, text = readiness(app.checks())
+    assert (ready, "[-]log worker-1: disk full" in text) == (False, True)
+    page = app.metrics()
+    assert "kwit_log_available 0\n" in page
+    assert "kwit_malformed_total 5\n" in page

@@ -1,6 +1,7 @@
 """Processes are tried in test_server.py; here is what the supervisor says of them."""
 
-from proxy.app import Report
+from proxy import supervisor
+from proxy.app import Report, StartError
 from proxy.metrics import Metrics
 from proxy.supervisor import SILENT_SECONDS, Supervisor, Worker
 
@@ -12,8 +13,8 @@ def worker(report: Report, heard_at: float) -> Worker:
 
 
 def test_one_that_was_not_started_is_not_ready() -> None:
-    supervisor = Supervisor(None, 2, say=print)  # type: ignore[arg-type]
-    assert [report.problem for report in supervisor.reports()] == ["not started", "not started"]
+    made = Supervisor(None, 2, say=print)  # type: ignore[arg-type]
+    assert [report.problem for report in made.reports()] == ["not started", "not started"]
 
 
 def test_one_that_hangs_is_not_ready_and_its_counts_stay() -> None:
@@ -22,3 +23,35 @@ def test_one_that_hangs_is_not_ready_and_its_counts_stay() -> None:
     assert worker(report, 100.0).report(100.0 + SILENT_SECONDS) is report
     late = worker(report, 100.0).report(100.1 + SILENT_SECONDS)
     assert late == Report(counted, "has not reported for 5 s")
+
+
+class Stubborn:
+    """A worker that ended, and starts at the third attempt."""
+
+    number, exit_code = 0, 9
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    async def start(self) -> None:
+        self.attempts += 1
+        if self.attempts < 3:
+            raise StartError("the disk is full")
+
+
+async def test_a_worker_that_cannot_start_is_tried_again_ever_more_patiently(monkeypatch) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(supervisor.asyncio, "sleep", sleep)
+    said: list[str] = []
+    stubborn = Stubborn()
+    await Supervisor(None, 0, say=said.append)._again(stubborn)  # type: ignore[arg-type]
+    assert stubborn.attempts == 3
+    assert waited == [1.0, 2.0, 4.0]
+    assert said == [
+        "worker 0: the disk is full; tried again in 2 s",
+        "worker 0: the disk is full; tried again in 4 s",
+    ]
