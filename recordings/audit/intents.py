@@ -21,6 +21,14 @@ class Intents:
         self.owed: dict[str, dict[str, Any]] = {}
         self._open: dict[str, tuple[int, Mapping[str, Any]]] = {}
 
+    def open_from(self) -> int | None:
+        """The number of the oldest intent in the log that has no outcome there; 0 for none; None where that is unknown,
+        because an outcome waits to be written.
+        """
+        if self.owed:
+            return None
+        return next(iter(self._open.values()))[0] if self._open else 0
+
     def written(self, seq: int, record: Mapping[str, Any]) -> None:
         """A record is in the log: an intent waits from now on, an end is its intent's."""
         outcome = record["outcome"]

@@ -430,7 +430,12 @@ class AuditLog:
             "start": start,
             "time": rfc3339(self._clock()),
         }
-        return encode({"header": header if self._notary is None else {**header, **self._notary.header()}})
+        if self._notary is None:
+            return encode({"header": header})
+        if not start and not self._ledger.lost and not self._suspect:
+            # the segments before are on the disk to their last lines, so what they say of intents is what a start reads
+            header["open_from"] = self._intents.open_from()
+        return encode({"header": {**header, **self._notary.header()}})
 
     # -- failure
 
@@ -481,6 +486,7 @@ class AuditLog:
             self._pay()
         except LogUnavailableError:
             return  # failed again, and `_fail` has asked for the next try
+        self._start_sync()  # until this is on the disk, lines that were lost would look stolen
 
     def _pay(self) -> None:
         while self._suspect:

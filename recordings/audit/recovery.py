@@ -19,18 +19,24 @@ from typing import Any
 
 import orjson
 
-from recordings.audit.checkpoint import PREFIX
+from recordings.audit.checkpoint import PREFIX, note_of, unverified
 from recordings.audit.merkle import Tree
 from recordings.audit.note import NoteError
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segment_header import parse_header
-from recordings.audit.segments import forwards, segment_number, segments
+from recordings.audit.segment_scan import SegmentScan
+from recordings.audit.segments import BLOCK_BYTES, backwards, forwards, segment_number, segments
+from recordings.audit.stored import open_stored
 
+WRITTEN_AGAIN_BYTES = 64 << 20
+"""More than a writer hands over between two syncs, also where the disk takes seconds for one."""
 MAX_START_LINES = 100_000
 """Looked at for `log.start`: more than requests can be under way; past it, an earlier start serves as well."""
 
-_INTENT = f'"outcome":"{Outcome.INTENT}"'.encode()
+_OUTCOME = b'"outcome":"'
+_IS_INTENT = _OUTCOME + Outcome.INTENT.encode() + b'"'
 _AUDIT_ID = b'"auditID":"'
+_ID = b'"id":"'
 
 
 @dataclass(slots=True)
@@ -55,7 +61,7 @@ def recover(directory: Path) -> Recovered:
     found = Recovered()
     paths = segments(directory)
     last_run = _last_run(paths)
-    for path in last_run[:-1]:
+    for path in last_run:
         _collect(path, found)
     if last_run:
         found.tree = _tree_before(paths)
@@ -70,49 +76,80 @@ def intent_key(record: Mapping[str, Any]) -> str:
 
 
 def _last_run(found: list[Path]) -> list[Path]:
-    """The segments since the last complete start. What ran before that was put in order by it."""
+    """The segments in which an intent without outcome can be.
+
+    Where a start is complete, what ran before it was put in order by it. A segment that went on from another says in
+    its header from which record on there is an intent that was open then (0: none was).
+    """
     for index in range(len(found) - 1, -1, -1):
-        if _holds_start(found[index]):
+        header = _read(next(forwards(found[index]), b"")).get("header")
+        if not isinstance(header, Mapping):
+            continue
+        if header.get("start") is True and _holds_start(found[index]):
             return found[index:]
+        oldest = header.get("open_from")
+        if type(oldest) is int and header.get("start") is False:
+            return found[_segment_of(oldest, found[: index + 1]) :] if oldest else found[index:]
     return found
 
 
+def _segment_of(seq: int, found: list[Path]) -> int:
+    """Which of these segments may have a record of this number: the first one of those that begin with one number."""
+    numbers = [(segment_number(path.name) or (0, 0))[0] for path in found]
+    begins = [number for number in numbers if number <= seq]
+    return numbers.index(max(begins)) if begins else 0
+
+
 def _holds_start(path: Path) -> bool:
-    """Whether a writer began here and got as far as `log.start`, before which only its putting in order stands."""
-    lines = forwards(path)
-    header = _read(next(lines, b"")).get("header")
-    if not isinstance(header, Mapping) or header.get("start") is not True:
-        return False
-    return any(_read(line).get("type") == RecordType.LOG_START for line in islice(lines, MAX_START_LINES))
+    """Whether a writer got as far as `log.start` here, before which only its putting in order stands."""
+    lines = islice(forwards(path), 1, MAX_START_LINES)
+    return any(_read(line).get("type") == RecordType.LOG_START for line in lines)
 
 
 def _collect(path: Path, found: Recovered) -> None:
-    """Intents of a segment that was closed long ago; only lines that matter are read whole."""
-    for line in forwards(path):
-        if _INTENT in line or any(key.encode() in line for key in _ids(line, found)):
-            _note(_read(line), found)
+    """Intents, and what ends them. In a block in which there is nothing to find, lines are not looked at."""
+    rest = b""
+    with open_stored(path) as stored:
+        at = 0
+        while block := stored.read(at, BLOCK_BYTES):
+            at += len(block)
+            data = rest + block
+            end = data.rfind(b"\n") + 1
+            rest = data[end:]
+            if found.open_intents or _IS_INTENT in data:
+                _collect_lines(data[:end].split(b"\n"), found)
 
 
-def _ids(line: bytes, found: Recovered) -> list[str]:
+def _collect_lines(lines: list[bytes], found: Recovered) -> None:
+    """Only lines that matter are read whole: the envelope comes first in a line, and in it the outcome."""
+    for line in lines:
+        at = line.find(_OUTCOME)
+        if at >= 0 and (line.startswith(_IS_INTENT, at) or (found.open_intents and _key(line) in found.open_intents)):
+            record = _read(line)
+            if isinstance(record.get("seq"), int):
+                _note_intent(record, found)
+
+
+def _key(line: bytes) -> str:
     """The id by which this line may end an open intent: of the Event, else of the envelope."""
-    if not found.open_intents:
-        return []
-    at = line.find(_AUDIT_ID)
-    if at < 0:
-        return list(found.open_intents)
-    key = line[at + len(_AUDIT_ID) : line.find(b'"', at + len(_AUDIT_ID))].decode("ascii", "replace")
-    return [key] if key in found.open_intents else []
+    for name in (_AUDIT_ID, _ID):
+        at = line.find(name)
+        if at >= 0:
+            begin = at + len(name)
+            return line[begin : line.find(b'"', begin)].decode("utf-8", "replace")
+    return ""
 
 
 def _recover_last(path: Path, found: Recovered) -> None:
+    """What a checkpoint holds for needs no look at its lines; all behind it does."""
     number = segment_number(path.name)
     assert number is not None
     found.segment = path.name
     found.last_seq = number[0] - 1
     data_end = path.stat().st_size
-    offset = good_end = 0
+    offset = good_end = _undamaged(path, found)
     doubtful: list[bytes] = []  # cannot be read, and nothing good behind them yet
-    for line in forwards(path):
+    for line in forwards(path, offset):
         offset += len(line) + 1
         record = _read(line)
         if "seq" in record or "header" in record or "checkpoint" in record:
@@ -124,6 +161,31 @@ def _recover_last(path: Path, found: Recovered) -> None:
             doubtful.append(line)
     if good_end < data_end:
         _cut(path, good_end, found)
+    _write_again(path, good_end)
+
+
+def _undamaged(path: Path, found: Recovered) -> int:
+    """How many bytes from the segment's beginning on are the lines of its last checkpoint, and that line; else 0."""
+    if found.tree is None:
+        return 0
+    scan = SegmentScan(Tree(found.tree.size, found.tree.frontier))
+    scan.read(path, lambda _tree: -1, lambda _bytes: None)
+    try:
+        claimed = unverified(note_of(scan.last))
+    except NoteError:
+        return 0
+    tree = scan.last_tree
+    if tree is None or (claimed.size, claimed.root) != (tree.size, tree.root()):
+        return 0
+    tree.add(scan.last)
+    found.tree = tree
+    end = scan.last_byte + len(scan.last) + 1
+    for line in backwards(path, end):
+        record = _read(line)
+        if "seq" in record:
+            _note(record, found)
+            break
+    return end
 
 
 def _keep(lines: list[bytes], found: Recovered) -> None:
@@ -161,11 +223,27 @@ def _cut(path: Path, good_end: int, found: Recovered) -> None:
     found.cut_sha256 = digest.hexdigest()
 
 
+def _write_again(path: Path, end: int) -> None:
+    """The same bytes once more, and a sync: what was read here may be in the kernel's memory alone.
+
+    A sync that failed in the process before leaves pages that count as written and never were; a sync of ours would
+    pass over them.
+    """
+    with path.open("r+b", buffering=0) as file:
+        at = max(0, end - WRITTEN_AGAIN_BYTES)
+        while at < end:
+            block = os.pread(file.fileno(), min(BLOCK_BYTES, end - at), at)
+            at += os.pwrite(file.fileno(), block, at)
+        os.fsync(file.fileno())
+
+
 def _note(record: Mapping[str, Any], found: Recovered) -> None:
-    if not isinstance(record.get("seq"), int):
-        return
-    found.last_seq = max(found.last_seq, record["seq"])
-    found.last_time = str(record.get("time", ""))
+    if isinstance(record.get("seq"), int):
+        found.last_seq = max(found.last_seq, record["seq"])
+        found.last_time = str(record.get("time", ""))
+
+
+def _note_intent(record: Mapping[str, Any], found: Recovered) -> None:
     outcome = record.get("outcome")
     if outcome == Outcome.INTENT:
         found.open_intents[intent_key(record)] = record

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from recordings.audit.checkpoint import note_of, unverified
 from recordings.audit.kept_checkpoints import KeptCheckpoints
 from recordings.audit.key_chain import SegmentKey
@@ -30,13 +32,16 @@ from recordings.audit.note import NoteError, PublicKey
 from recordings.audit.record import RecordType
 from recordings.audit.segment_header import SegmentHeader, parse_header
 from recordings.audit.segment_scan import Progress, SegmentScan, first_fault, holds
-from recordings.audit.segments import forwards, length, segment_number, segments, writers
+from recordings.audit.segments import backwards, forwards, length, segment_number, segments, writers
 from recordings.audit.stored import SealedError
 from recordings.audit.tombstone import Stretch, stretches
 from recordings.audit.verdict import Finding, Kind, Verdict
 
 FIRST_RECORD = 2
 """The line behind a segment's header: where a start says what it put in order."""
+
+_LEFT = {Kind.ADDED: "half a line, which is no part of the log", Kind.UNSIGNED: "no whole line"}
+"""What a segment that was given up may end in, or be."""
 
 Patience = Callable[[], bool]
 """Waits a moment for a log that is being written; False when it has waited long enough."""
@@ -115,6 +120,11 @@ class _Gap:
     end: int
     root: str
     findings: list[Finding] = field(default_factory=list)
+    behind: str = ""
+    last_seq: int = 0
+    """The segment that it is behind, and the last record there."""
+    given_up: str = ""
+    """Why the log gave up that segment, where it says that it was never sure of the records behind `last_seq`."""
 
 
 class _Writer:
@@ -135,6 +145,7 @@ class _Writer:
         self._tail: Finding | None = None
         self._torn: dict[str, Finding] = {}
         self._gaps: list[_Gap] = []
+        self._before: Path | None = None
         self._heard: list[tuple[Path, int, Mapping[str, Any]]] = []
         """What lines say that a later checkpoint has yet to sign."""
         self._kept = KeptCheckpoints((), "", ())
@@ -150,11 +161,15 @@ class _Writer:
     def excuse(self, standing: set[Stretch]) -> None:
         """What is missing is in order where it was removed as the log says, or else it is found."""
         for gap in self._gaps:
-            if self._is_excused(gap, standing):
-                self.verdict.removed += gap.end - gap.start
+            lines = f"lines {gap.start + 1}-{gap.end} of the log"
+            if gap.given_up:
                 self.verdict.notices.append(
-                    f"lines {gap.start + 1}-{gap.end} of the log were removed, as a record of log.removed says"
+                    f"{gap.behind}: {lines} never got to the disk, and nobody was told that they had; the segment was "
+                    f"given up: {gap.given_up}"
                 )
+            elif self._is_excused(gap, standing):
+                self.verdict.removed += gap.end - gap.start
+                self.verdict.notices.append(f"{lines} were removed, as a record of log.removed says")
             else:
                 self.verdict.findings += gap.findings
 
@@ -243,6 +258,7 @@ class _Writer:
             self._skip(path)
             return
         self._go_on(path, header, len(first) + 1)
+        self._before = path
         scan = self._scan(path, header, is_last=following is None)
         if not self._judge_lines(path, header, key, scan):
             self._tree = None
@@ -251,13 +267,14 @@ class _Writer:
 
     def _empty(self, path: Path, following: Path | None) -> None:
         """A start that a crash cut off before its first line; the next start took the same number."""
+        self._before = path
         number = segment_number(path.name)
         after = segment_number(following.name) if following is not None else None
         size = length(path)
         if number is not None and after is not None and number[0] == after[0]:
             self.verdict.notices.append(f"{path.name}: a start that got no further than {size} bytes")
         elif following is not None or size:
-            self._find(Kind.UNSIGNED, path.name, "it has no whole line", 1, 1, 0, size)
+            self._torn[path.name] = Finding(Kind.UNSIGNED, path.name, "it has no whole line", 1, 1, 0, size)
 
     def _judge_header(self, path: Path, header: SegmentHeader) -> PublicKey:
         """Raises NoteError."""
@@ -288,7 +305,10 @@ class _Writer:
         if tree.size < header.size:
             message = f"{header.size - tree.size} lines of the log are missing before this segment"
             missing = Finding(Kind.MISSING, path.name, message, 1, 1, 0, end)
-            self._gaps.append(_Gap(tree.size, header.size, b64encode(header.tree.root()).decode(), [missing]))
+            gap = _Gap(tree.size, header.size, b64encode(header.tree.root()).decode(), [missing])
+            if self._before is not None:
+                gap.behind, gap.last_seq = self._before.name, _last_seq(self._before)
+            self._gaps.append(gap)
         elif tail is not None:
             extra = f" ({tree.size - header.size} lines too many)" if tree.size > header.size else ""
             message = (
@@ -367,11 +387,18 @@ class _Writer:
                 )
 
     def _forgive(self, body: Mapping[str, Any]) -> None:
-        """`log.suspect`: the segment was given up after an error, and may end in the middle of a line."""
+        """`log.suspect`: the segment was given up after an error.
+
+        It may end in the middle of a line, and lack the lines that were never confirmed to be on the disk.
+        """
+        for gap in self._gaps:
+            unsure = body.get("from_seq")  # None: all records that were there were safe
+            if gap.behind == body.get("segment") and (unsure is None or _is_upto(unsure, gap.last_seq + 1)):
+                gap.given_up = str(body.get("cause"))
         torn = self._torn.pop(str(body.get("segment")), None)
         if torn is not None:
             self.verdict.notices.append(
-                f"{torn.place}: half a line, which is no part of the log; the segment was given up: {body.get('cause')}"
+                f"{torn.place}: {_LEFT[torn.kind]}; the segment was given up: {body.get('cause')}"
             )
 
     def _tell(self, path: Path, body: Mapping[str, Any]) -> None:
@@ -414,3 +441,19 @@ class _Writer:
             message = f"a checkpoint kept elsewhere speaks of {size} lines, and the log ends before"
             tail = next((one for one in self._gaps if not one.root), None)
             (tail.findings if tail is not None else self.verdict.findings).append(Finding(Kind.ANCHOR, here, message))
+
+
+def _is_upto(given: object, limit: int) -> bool:
+    return type(given) is int and given <= limit
+
+
+def _last_seq(path: Path) -> int:
+    """Of a segment's last record; where it has none, the one before its first."""
+    for line in backwards(path):
+        try:
+            seq = orjson.loads(line)["seq"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            continue
+        if type(seq) is int:
+            return seq
+    return (segment_number(path.name) or (0, 0))[0] - 1

@@ -12,16 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recordings.audit.disk import RealDisk
+from recordings.audit.keyring import Keyring
 from recordings.audit.log import AuditLog, LogSettings
+from recordings.audit.notary import Notary
+from recordings.audit.note import Ed25519Signer
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segments import forwards, segments
+from recordings.audit.verify import verify
 from recordings.errors import LogUnavailableError
 from tests.recordings.audit.failing_disk import FailingDisk
 
+ROOT = Ed25519Signer.of("acme/audit-root", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
 ROUNDS = 6
-"""Of intent, outcome and read; with segments of 900 bytes they rotate several times."""
+"""Of intent, outcome and read; with segments of 3,200 bytes they rotate several times."""
 
 
 class Disk(FailingDisk):
@@ -58,13 +65,14 @@ class Disk(FailingDisk):
 def a_log(directory: Path, disk: RealDisk) -> AuditLog:
     numbers = iter(range(10**6))
     return AuditLog(
-        LogSettings(directory, "w", segment_bytes=900, sync_seconds=0.001, retry_seconds=0.001),
+        LogSettings(directory, "w", segment_bytes=3_200, sync_seconds=0.001, retry_seconds=0.001),
         loop=asyncio.get_running_loop(),
         clock=lambda: 1_700_000_000.0,
         mono=lambda: 0.0,
         new_id=lambda: f"id-{next(numbers)}",
         boot="b",
         disk=disk,
+        notary=Notary(Keyring(directory, "acme/w", ROOT)),
     )
 
 
@@ -97,7 +105,7 @@ async def some_work(log: AuditLog) -> tuple[dict[int, str], set[str]]:
 
 def stored(directory: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for path in segments(directory) for line in forwards(path)]
-    return [line for line in lines if "header" not in line]
+    return [line for line in lines if "seq" in line]
 
 
 async def calls_without_fault(directory: Path) -> int:
@@ -113,7 +121,7 @@ async def calls_without_fault(directory: Path) -> int:
 @pytest.mark.parametrize("power", [False, True], ids=["process-dies", "power-cut"])
 @pytest.mark.parametrize("kind", ["EIO", "ENOSPC", "EROFS", "short"])
 async def test_no_acknowledged_record_is_missing_wherever_a_call_fails(tmp_path: Path, kind: str, power: bool) -> None:
-    count = await calls_without_fault(tmp_path / "model")
+    count, count_refused = await calls_without_fault(tmp_path / "model"), 0
     assert count > 25
     for at in range(count):
         directory = tmp_path / f"{at}"
@@ -124,18 +132,23 @@ async def test_no_acknowledged_record_is_missing_wherever_a_call_fails(tmp_path:
         except LogUnavailableError:
             assert not log.available
             log = a_log(directory, disk)
+            newest = segments(directory)[-1:]
             await log.open()
+            disk.safe |= {path: path.stat().st_size for path in newest}  # a start writes its bytes once more
         acked, effects = await some_work(log)
         await log._abandon()
         if power:
             disk.cut_power()
-        again = a_log(directory, RealDisk())
-        await again.open()
-        await again.close()
+        where, refused = f"call {at}", await restarted(directory)
+        (verdict,) = verify(directory, ROOT.public)
+        assert refused == bool(verdict.findings), where
+        assert power or not refused, where
+        count_refused += refused
         records = stored(directory)
         by_seq = {one["seq"]: one for one in records}
-        where = f"call {at}"
         assert {seq: by_seq[seq]["event"]["auditID"] for seq in acked} == acked, where
+        if refused:
+            continue
         if not power:
             assert [one["seq"] for one in records] == list(range(1, len(records) + 1)), where
         for audit_id in effects:
@@ -144,6 +157,19 @@ async def test_no_acknowledged_record_is_missing_wherever_a_call_fails(tmp_path:
         begun = {at_id(one) for one in records if one["outcome"] == "intent"}
         ended = {at_id(one) for one in records if one["outcome"] not in ("intent", "started")}
         assert begun <= ended, where
+    assert count_refused <= count // 20
+
+
+async def restarted(directory: Path) -> bool:
+    """Whether the next start refuses: unacknowledged lines were lost that `keys` speaks of, and nobody can say how."""
+    log = a_log(directory, RealDisk())
+    try:
+        await log.open()
+    except LogUnavailableError as error:
+        assert "lines are missing" in str(error)  # noqa: PT017 - both ways are in order
+        return True
+    await log.close()
+    return False
 
 
 def at_id(record: dict[str, Any]) -> str | None:

@@ -77,3 +77,15 @@ def test_an_intent_of_ours_keeps_its_own_id():
     intent = {"id": "r", "type": "cert.issue", "outcome": "intent", "body": {"x": 1}}
     found = ending(intent, Outcome.UNKNOWN_AFTER_CRASH, NOW)
     assert (found["record_id"], found["body"], "event" in found) == ("r", {"x": 1}, False)
+
+
+def test_a_segment_begins_with_the_number_of_the_oldest_intent_that_waits():
+    kept = Intents()
+    assert kept.open_from() == 0
+    kept.written(4, record(Outcome.INTENT, "a"))
+    kept.written(7, record(Outcome.INTENT, "b"))
+    assert kept.open_from() == 4
+    kept.written(8, record(Outcome.DONE, "a"))
+    assert kept.open_from() == 7
+    kept.owe(record(Outcome.DONE, "b"))
+    assert kept.open_from() is None

@@ -219,6 +219,35 @@ async def test_half_a_line_of_a_segment_that_was_given_up_is_told_and_no_finding
     assert "half a line, which is no part of the log; the segment was given up: the audit log in" in notice
 
 
+@pytest.mark.parametrize(("lost", "is_whole"), [(1, True), (3, True), (4, False)])
+async def test_lines_that_a_failed_sync_lost_are_told_and_none_that_was_confirmed_is_excused_with_them(
+    signed: Any, until: Any, lost: int, is_whole: bool
+) -> None:
+    """Behind the last confirmed checkpoint stand two records and their checkpoint; then comes the confirmed one."""
+    log = signed.log()
+    await log.open()
+    await log.durable(log.append(CHANGE, Outcome.DONE))
+    await log.durable(log.append(CHANGE, Outcome.DONE))
+    signed.disk.always = {"sync"}
+    log.append(CHANGE, Outcome.DONE)
+    with pytest.raises(LogUnavailableError):
+        await log.durable(log.append(CHANGE, Outcome.DONE))
+    signed.disk.always = set()
+    await until(lambda: log.available)
+    await log.close()
+    assert verdict(signed).is_whole
+    given_up = segments(signed.directory)[0]
+    kept = list(forwards(given_up))[: -lost - (lost == 4)]  # with the confirmed checkpoint, its record
+    given_up.write_bytes(b"".join(line + b"\n" for line in kept))
+    found = verdict(signed)
+    assert found.is_whole == is_whole
+    if is_whole:
+        assert f"{given_up.name}: lines " in found.notices[0]
+        assert "never got to the disk, and nobody was told that they had; the segment was given up" in found.notices[0]
+    else:
+        assert {one.kind for one in found.findings} == {Kind.MISSING}
+
+
 async def test_a_checkpoint_that_cannot_be_written_refuses_who_waits(signed: Any, until: Any) -> None:
     log = signed.log()
     await log.open()
