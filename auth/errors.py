@@ -44,6 +44,7 @@ class Reason(StrEnum):
     CODE_INVALID = "code_invalid"
     PROOF_INVALID = "proof_invalid"
     CSR_INVALID = "csr_invalid"
+    NO_RECORDING = "no_recording"
 
 
 class AuthError(Exception):

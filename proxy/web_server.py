@@ -74,6 +74,7 @@ class WebServer:
                     changed=lambda: in_force.refresh_state(clock()),
                     clock=clock,
                     random=os.urandom,
+                    recordings=config.recordings_directory,
                 )
             )
         )

@@ -132,7 +132,7 @@ class Api:
 
     async def current(self, request: web.Request) -> web.Response:
         now = self.deps.clock()
-        return web.json_response(self._describe(await self._caller(request, now), now))
+        return web.json_response(self._describe(await self.caller(request, now), now))
 
     async def logout(self, request: web.Request) -> web.Response:
         """Ends the login; one that has ended already, or is locked, too: signing out is always possible."""
@@ -215,7 +215,7 @@ class Api:
     async def can_i(self, request: web.Request) -> web.Response:
         """The verdict that a request would get, with its role and rule."""
         now = self.deps.clock()
-        login = await self._caller(request, now)
+        login = await self.caller(request, now)
         question = _question(await read_json(request))
         labels = self.deps.clusters().get(question.cluster)
         if labels is None:
@@ -235,7 +235,7 @@ class Api:
 
     # -- who calls
 
-    async def _caller(self, request: web.Request, now: float) -> Login:
+    async def caller(self, request: web.Request, now: float) -> Login:
         """A living login whose key signed this call. Raises AuthError."""
         login = await self._proven(request, now)
         await self._must_live(login, now)

@@ -16,6 +16,7 @@ from proxy.web.deps import WebDeps
 from proxy.web.errors import DEPS, errors_middleware
 from proxy.web.login import LoginPages
 from proxy.web.pages import add_headers, stylesheet
+from proxy.web.recordings import RecordingsApi
 from proxy.web.requests import MAX_BODY_BYTES, host_middleware
 
 HEAD_SECONDS = 10.0
@@ -40,7 +41,9 @@ def build_web_app(deps: WebDeps) -> web.Application:
     )
     app[DEPS] = deps
     app.add_routes(LoginPages(deps, codes).routes())
-    app.add_routes(Api(deps, codes).routes())
+    api = Api(deps, codes)
+    app.add_routes(api.routes())
+    app.add_routes(RecordingsApi(deps, api.caller).routes())
     app.router.add_get("/static/kwit.css", stylesheet, allow_head=False)
     app.on_response_prepare.append(add_headers)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,6 +53,8 @@ class WebDeps:
     """The state was changed: workers in this process read it at once."""
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    recordings: Path | None = None
+    """Where recordings are; None: nobody may ask for any here."""
 
     @property
     def secure(self) -> bool:

@@ -27,6 +27,7 @@ _STATUS = {
     Reason.LOGIN_UNKNOWN: 401,
     Reason.LOGIN_ENDED: 401,
     Reason.LOGIN_EXPIRED: 401,
+    Reason.NO_RECORDING: 404,
     Reason.LIMIT_EXCEEDED: 429,
     Reason.CONNECTOR_UNAVAILABLE: 502,
     Reason.LOG_UNAVAILABLE: 503,
@@ -42,6 +43,7 @@ NEXT = {
     Reason.LOCKED: "ask your security team to remove the lock",
     Reason.GROUPS_STALE: "run `kwit login` to sign in again, or wait until the identity provider answers",
     Reason.UNKNOWN_CLUSTER: "run `kwit clusters` for those that are open to you",
+    Reason.NO_RECORDING: "`kwit recordings ls` lists those that you may open",
     Reason.NO_ROLE: "ask your platform team for a role",
     Reason.CSR_INVALID: "update kubewitness on this machine, then run `kwit login`",
 }

@@ -47,6 +47,8 @@ class RecordType(StrEnum):
     ROLE_CHANGE = "role.change"
     CONFIG_CHANGE = "config.change"
     RECORDING_SEAL = "recording.seal"
+    RECORDING_ACCESS = "recording.access"
+    RECORDING_REMOVE = "recording.remove"
     LOG_START = "log.start"
     LOG_STOP = "log.stop"
     LOG_RECOVERED = "log.recovered"
@@ -145,6 +147,31 @@ TYPES: tuple[TypeRow, ...] = (
             ("ended", "exited, failed or unknown"),
             ("exit_code", "of the command, where it was told"),
             ("request", "the audit id of the request"),
+        ),
+    ),
+    TypeRow(
+        RecordType.RECORDING_ACCESS,
+        "Somebody opened a recording, or listed those of others, through the web listener; or was not let.",
+        (
+            ("recording", "its id; left out for a listing"),
+            ("how", "list, show or open: what is done with it after that, nobody here knows"),
+            ("of", "username of the person who was recorded"),
+            ("pod", "cluster/namespace/pod"),
+            ("count", "of a listing: how many recordings of others it showed"),
+            ("question", "of a listing: what was asked for"),
+            ("reason", "of a refusal"),
+        ),
+    ),
+    TypeRow(
+        RecordType.RECORDING_REMOVE,
+        "Somebody removed a recording, or was not let; it is gone once this is on the disk.",
+        (
+            ("recording", "its id"),
+            ("of", "username of the person who was recorded"),
+            ("pod", "cluster/namespace/pod"),
+            ("size", "of its file, in bytes"),
+            ("sha256", "of its file, in hexadecimal"),
+            ("reason", "of a refusal"),
         ),
     ),
     TypeRow(RecordType.LOG_START, "A writer began.", (_WRITER, ("format", "the records' version"))),

@@ -30,10 +30,26 @@ class NoRecordingError(RecordingsError):
 
 def written(head: RecordingHead, moments: Iterable[Moment], footer: Footer | None) -> Iterator[str]:
     """Its lines, each with its end."""
-    yield _line({"head": head_fields(head)})
-    for moment in moments:
-        yield _line(_moment(moment))
-    yield _line({"end": None if footer is None else footer_fields(footer)})
+    yield head_line(head)
+    yield from map(moment_line, moments)
+    yield end_line(footer)
+
+
+def head_line(head: RecordingHead) -> str:
+    return _line({"head": head_fields(head)})
+
+
+def end_line(footer: Footer | None) -> str:
+    return _line({"end": None if footer is None else footer_fields(footer)})
+
+
+def moment_line(moment: Moment) -> str:
+    fields: dict[str, Any] = {"at": moment.at / _SECOND, "kind": _NAMES[moment.kind]}
+    try:
+        fields["text"] = moment.data.decode()
+    except UnicodeDecodeError:
+        fields["base64"] = base64.b64encode(moment.data).decode()
+    return _line(fields)
 
 
 def head_fields(head: RecordingHead) -> dict[str, Any]:
@@ -74,15 +90,6 @@ def read(lines: Iterable[str | bytes]) -> Iterator[Moment | Footer | None]:
             raise NoRecordingError(str(fields["error"])[:500])
         yield _read_moment(fields)
     raise NoRecordingError("the recording broke off on its way here; ask again")
-
-
-def _moment(moment: Moment) -> dict[str, Any]:
-    fields: dict[str, Any] = {"at": moment.at / _SECOND, "kind": _NAMES[moment.kind]}
-    try:
-        fields["text"] = moment.data.decode()
-    except UnicodeDecodeError:
-        fields["base64"] = base64.b64encode(moment.data).decode()
-    return fields
 
 
 def _read_moment(fields: dict[str, Any]) -> Moment:

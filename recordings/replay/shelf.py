@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -59,12 +59,16 @@ class Summary:
         return {"head": head_fields(self.head), "end": end, "size": self.size, "damage": self.damage}
 
 
-def summaries(directory: RecordingDirectory, wanted: Wanted) -> Iterator[Summary]:
-    """The newest first. What cannot be read as a recording at all is left out; `verify` says what is wrong with it."""
+def summaries(
+    directory: RecordingDirectory, wanted: Wanted, may: Callable[[RecordingHead], bool] = lambda _: True
+) -> Iterator[Summary]:
+    """The newest first; `may` is asked before anything but the head is read. What cannot be read as a
+    recording at all is left out; `verify` says what is wrong with it.
+    """
     for path in directory.paths():
         try:
             with open_recording(path) as reader:
-                if wanted.is_about(reader.head) and _holds(reader, wanted.text):
+                if wanted.is_about(reader.head) and may(reader.head) and _holds(reader, wanted.text):
                     yield summary(reader, path)
         except (RecordingDamagedError, OSError):
             continue

@@ -216,6 +216,7 @@ async def at(provider: Provider, connector_names: tuple[str, ...], tmp_path: Pat
         changed=changed,
         clock=lambda: held[0].now,
         random=os.urandom,
+        recordings=tmp_path / "recordings",
     )
     listener = WebListener(build_web_app(deps))
     await listener.start(listening, None)
