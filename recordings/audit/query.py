@@ -32,7 +32,12 @@ UNKNOWN = -1
 
 def newest(root: Path, question: Question, limit: int) -> list[Record]:
     """The newest matching records, at most `limit`, oldest of them first. Raises OSError."""
-    return list(islice(_all(_ends(root), question, backward=True), limit))[::-1]
+    return list(islice(newest_first(root, question), limit))[::-1]
+
+
+def newest_first(root: Path, question: Question) -> Iterator[Record]:
+    """Every matching record, the newest first, as a stream. Raises OSError."""
+    return _all(_ends(root), question, backward=True)
 
 
 def oldest_first(root: Path, question: Question) -> Iterator[Record]:

@@ -1,0 +1,55 @@
+"""Claims about questions asked in a process of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from recordings.audit import apart
+from recordings.audit.apart import BATCH, asked
+from recordings.audit.encode import encode, rfc3339
+from recordings.audit.question import Question
+from recordings.audit.segments import segment_name
+from recordings.errors import LogUnavailableError
+
+NOW = 1_700_000_000.0
+COUNT = 3 * BATCH + 7
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    lines = [
+        encode({"v": 1, "seq": seq, "id": f"id-{seq:08d}", "time": rfc3339(NOW + seq), "type": "log.start"})
+        for seq in range(1, COUNT + 1)
+    ]
+    (tmp_path / segment_name(1, 0)).write_bytes(encode({"header": {}}) + b"".join(lines))
+    return tmp_path
+
+
+async def test_records_come_in_batches_newest_first_and_a_story_by_its_id(root: Path) -> None:
+    batches = [batch async for batch in asked(root, Question(type="log.start"))]
+    assert [len(batch) for batch in batches] == [BATCH, BATCH, BATCH, 7]
+    assert [one["seq"] for batch in batches for one in batch] == list(range(COUNT, 0, -1))
+    assert [batch async for batch in asked(root, "id-00000005")] == [[batches[-1][2]]]
+
+
+async def test_who_wants_no_more_leaves_no_process(root: Path) -> None:
+    async with aclosing(asked(root, Question())) as batches:
+        assert len(await anext(batches)) == BATCH
+        assert [one.name for one in multiprocessing.active_children()] == ["kwit-asking"]
+    assert multiprocessing.active_children() == []
+
+
+async def test_files_that_cannot_be_read_are_an_error_and_not_no_records(tmp_path: Path) -> None:
+    with pytest.raises(LogUnavailableError, match="cannot be read"):
+        await anext(asked(tmp_path / "nothing", Question()))
+
+
+async def test_a_question_that_takes_too_long_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "MAX_SECONDS", 0.001)
+    with pytest.raises(TimeoutError):
+        await anext(asked(root, Question()))
+    assert multiprocessing.active_children() == []
