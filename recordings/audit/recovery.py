@@ -28,7 +28,7 @@ from recordings.audit.segment_scan import SegmentScan
 from recordings.audit.segments import BLOCK_BYTES, backwards, forwards, segment_number, segments
 from recordings.audit.stored import open_stored
 
-WRITTEN_AGAIN_BYTES = 64 << 20
+WRITTEN_AGAIN_BYTES = 32 << 20
 """More than a writer hands over between two syncs, also where the disk takes seconds for one."""
 MAX_START_LINES = 100_000
 """Looked at for `log.start`: more than requests can be under way; past it, an earlier start serves as well."""
