@@ -237,8 +237,11 @@ class AuditFilter:
         own = context.head.fields.get(b"audit-id")
         if own is not None:
             annotations["kubewitness.dev/client-audit-id"] = own[:MAX_CLIENT_AUDIT_ID].decode()
-        if context.head.fields.get(b"authorization") is not None:
-            annotations["kubewitness.dev/stripped"] = "authorization"
+        stripped = ["authorization"] if context.head.fields.get(b"authorization") is not None else []
+        if context.upgrade is not None and context.upgrade.has_bearer:
+            stripped.append("subprotocol")
+        if stripped:
+            annotations["kubewitness.dev/stripped"] = ",".join(stripped)
         impersonated = None
         if context.requested is not None and context.impersonation is not None:
             impersonated = {"username": context.requested.user, "groups": list(context.impersonation.groups)}

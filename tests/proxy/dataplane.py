@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -577,3 +577,13 @@ async def plane(
         await store.close()
         await settle()
     made.check()
+
+
+def run_plane(ask: Callable[[Plane], Coroutine[Any, Any, None]]) -> None:
+    """A plane of its own in a loop of its own: for properties, which are no coroutines."""
+
+    async def run() -> None:
+        async with plane() as it:
+            await ask(it)
+
+    asyncio.run(run())
