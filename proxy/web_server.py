@@ -75,6 +75,7 @@ class WebServer:
                     clock=clock,
                     random=os.urandom,
                     recordings=config.recordings_directory,
+                    audit_log=config.audit_directory,
                 )
             )
         )

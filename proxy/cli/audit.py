@@ -1,4 +1,4 @@
-"""`kwit audit tail|search|show|verify|prove`: the log's files, read on the host that has them or from a copy."""
+"""`kwit audit`: the log, asked where its files are, or through the server with one's login."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import click
 from proxy.cli.audit_export import export
 from proxy.cli.audit_hold import hold
 from proxy.cli.audit_listing import Stream, show_records, stream_json
-from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_place import place_options, reading
 from proxy.cli.audit_policy import command as policy
 from proxy.cli.audit_prove import prove
 from proxy.cli.audit_question import filter_options, question_of
+from proxy.cli.audit_source import Files, server_option, source
 from proxy.cli.audit_sql import sql
 from proxy.cli.audit_stats import stats
 from proxy.cli.audit_timeline import timeline
@@ -25,7 +26,7 @@ from proxy.cli.audit_verify import verify
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
 from proxy.cli.output import output_option
-from recordings.audit.query import Follower, Record, newest, oldest_first, story, subjects
+from recordings.audit.query import Follower, Record, oldest_first, subjects
 from recordings.audit.question import Question, at, certificates
 from recordings.audit.row import harmless, row
 
@@ -66,17 +67,28 @@ command.add_command(hold)
 @click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many, to begin with.")
 @filter_options
 @place_options
+@server_option
 @output_option
-def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> None:
+def tail(
+    *,
+    follow: bool,
+    lines: int,
+    directory: Path | None,
+    config: Path | None,
+    server: str | None,
+    form: str,
+    **asked: Any,
+) -> None:
     """The newest records, and with -f those that come."""
-    follower = Follower(place(directory, config), question_of(asked, clock()))
-    first = reading(lambda: follower.start(lines), follower.root)
+    asks, question = source(directory, config, server), question_of(asked, clock())
     if not follow:
-        show_records(first, form, clock())
+        show_records(asks.newest(question, lines)[0] if lines else [], form, clock())
         return
-    stream = Stream(form)
+    if not isinstance(asks, Files):
+        raise Problem("-f reads the log's files: run it on the host, or name a copy with --dir", exit_code=2)
+    follower, stream = Follower(asks.root, question), Stream(form)
     with suppress(KeyboardInterrupt):  # the way to end it, and no failure
-        stream.show(first)
+        stream.show(reading(lambda: follower.start(lines), follower.root))
         while True:
             time.sleep(POLL_SECONDS)
             stream.show(reading(follower.more, follower.root))
@@ -93,19 +105,19 @@ def tail(*, follow: bool, lines: int, directory: Path | None, config: Path | Non
 )
 @filter_options
 @place_options
+@server_option
 @output_option
-def search(*, limit: int, directory: Path | None, config: Path | None, form: str, **asked: Any) -> int:
+def search(
+    *, limit: int, directory: Path | None, config: Path | None, server: str | None, form: str, **asked: Any
+) -> int:
     """Find records; exit code 1 when there is none."""
-    root, question = place(directory, config), question_of(asked, clock())
-    if limit == 0 and form == "json":
-        return reading(lambda: stream_json(oldest_first(root, question)), root)
-    if limit == 0:
-        found = reading(lambda: list(oldest_first(root, question)), root)
-    else:
-        found = reading(lambda: newest(root, question, limit + 1), root)
-    if limit and len(found) > limit:
-        found = found[1:]
-        say(f"The newest {limit} of more; --limit 0 shows all, --since and the filters narrow.")
+    asks, question = source(directory, config, server), question_of(asked, clock())
+    if limit == 0 and form == "json" and isinstance(asks, Files):
+        return reading(lambda: stream_json(oldest_first(asks.root, question)), asks.root)
+    found, is_more = asks.newest(question, limit)
+    if is_more:
+        all_of_them = "--limit 0 shows all, " if isinstance(asks, Files) else ""
+        say(f"The newest {len(found)} of more; {all_of_them}--since and the filters narrow.")
     if not found:
         say("Nothing matches. Each option narrows: leave one out, or look further back with --since.")
         return 1
@@ -116,15 +128,15 @@ def search(*, limit: int, directory: Path | None, config: Path | None, form: str
 @command.command("show", epilog="\b\nExample:\n  kwit audit show 0199aef2-51c4-7d3a-9f60-1c2b3a4d5e6f\n")
 @click.argument("wanted", metavar="ID")
 @place_options
+@server_option
 @output_option
-def show(*, wanted: str, directory: Path | None, config: Path | None, form: str) -> None:
+def show(*, wanted: str, directory: Path | None, config: Path | None, server: str | None, form: str) -> None:
     """Everything about one request: its records, the login and the certificate behind it.
 
     ID is that of a record or a request (`search -o name` lists them, kubectl shows a request's as Audit-Id with -v=8),
     or its first characters.
     """
-    root = place(directory, config)
-    found = reading(lambda: story(root, wanted), root)
+    found = source(directory, config, server).story(wanted)
     if not found:
         raise Problem(f"no record has the id {harmless(wanted)[:80]}; `kwit audit search -o name` lists ids")
     meant = subjects([record for record in found if _begins(record, wanted)], wanted)

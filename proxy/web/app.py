@@ -12,6 +12,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from auth.login import Grants
 from proxy.web.api import Api
+from proxy.web.audit import AuditApi
 from proxy.web.deps import WebDeps
 from proxy.web.errors import DEPS, errors_middleware
 from proxy.web.login import LoginPages
@@ -44,6 +45,8 @@ def build_web_app(deps: WebDeps) -> web.Application:
     api = Api(deps, codes)
     app.add_routes(api.routes())
     app.add_routes(RecordingsApi(deps, api.caller).routes())
+    if deps.audit_log is not None:
+        app.add_routes(AuditApi(deps, deps.audit_log, api.caller).routes())
     app.router.add_get("/static/kwit.css", stylesheet, allow_head=False)
     app.on_response_prepare.append(add_headers)
     return app

@@ -55,6 +55,8 @@ class WebDeps:
     random: Callable[[int], bytes]
     recordings: Path | None = None
     """Where recordings are; None: nobody may ask for any here."""
+    audit_log: Path | None = None
+    """Where the audit log is; None: nobody may ask it here."""
 
     @property
     def secure(self) -> bool:

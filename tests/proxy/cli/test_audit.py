@@ -184,7 +184,7 @@ def test_a_log_that_may_not_be_read_is_one_sentence(log: Path, out: Out, monkeyp
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", str(log / "node-0"))
 
-    monkeypatch.setattr("proxy.cli.audit.newest", refuse)
+    monkeypatch.setattr("proxy.cli.audit_source.newest", refuse)
     assert main(["audit", "search"]) == 1
     assert out()[1] == (
         f"kwit: {log / 'node-0'} may not be read by you; run this as the user that runs kwit, or on a copy\n"

@@ -217,6 +217,7 @@ async def at(provider: Provider, connector_names: tuple[str, ...], tmp_path: Pat
         clock=lambda: held[0].now,
         random=os.urandom,
         recordings=tmp_path / "recordings",
+        audit_log=tmp_path / "audit",
     )
     listener = WebListener(build_web_app(deps))
     await listener.start(listening, None)
