@@ -29,6 +29,8 @@ def filter_options(function: _F) -> _F:
         click.option("--source", default="", help="Address, or network as 10.1.0.0/16."),
         click.option("--type", "kind", type=click.Choice([str(one) for one in RecordType]), help="Type of record."),
         click.option("--id", "wanted", default="", help="Id of a record or request, or its beginning."),
+        click.option("--login", default="", help="Id of a login."),
+        click.option("--recording", default="", help="Id of a recording."),
         click.option("--text", default="", help="Anywhere in the record."),
         click.option("--since", default="", help="2h, 7d, 2026-01-31, 2026-01-31T08:00:00Z."),
         click.option("--until", default="", help="The same; not included."),

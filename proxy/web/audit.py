@@ -53,6 +53,8 @@ _TEXTS = (
     "source",
     "type",
     "id",
+    "login",
+    "recording",
     "text",
 )
 

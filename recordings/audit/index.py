@@ -56,6 +56,8 @@ def where(question: Question) -> Condition:
         "name": question.name,
         "cluster": question.cluster,
         "type": question.type,
+        "login": question.login,
+        "recording": question.recording,
         "decision": str(question.decision or ""),
     }
     found: list[tuple[str, tuple[object, ...]]] = [

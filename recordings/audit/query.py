@@ -21,7 +21,7 @@ from recordings.audit.encode import decode
 from recordings.audit.manifest import manifest_of
 from recordings.audit.matching import backwards_with, forwards_with
 from recordings.audit.parquet import connect, is_possible, parquet_path
-from recordings.audit.question import Question, at, certificates, ids
+from recordings.audit.question import Question, at, certificates, ids, recording
 from recordings.audit.record import RecordType
 from recordings.audit.segments import backwards, complete, forwards, is_sealed, segment_number, segments, writers
 
@@ -46,7 +46,9 @@ def oldest_first(root: Path, question: Question) -> Iterator[Record]:
 
 
 def story(root: Path, wanted: str) -> list[Record]:
-    """All records of one id, and the login and certificate behind a request, oldest first. Raises OSError.
+    """All records of one id, and of a request the login and certificate behind it and what became of its recording.
+
+    Oldest first. Raises OSError.
 
     `wanted` may be the beginning of an id; several ids then give the records of all of them, without what is behind.
     """
@@ -67,16 +69,23 @@ def _behind(root: Path, own: list[Record]) -> list[Record]:
     requests = [record for record in own if record.get("type") == RecordType.KUBE_REQUEST]
     logins = {str(record["login"]) for record in requests if record.get("login")}
     serials = {serial for record in requests for serial in certificates(record)}
-    return [
-        record
-        for login in sorted(logins)
-        for record in oldest_first(root, Question(text=login))
-        if record.get("login") == login
-        and (
-            record.get("type") == RecordType.USER_LOGIN
-            or (record.get("type") == RecordType.CERT_ISSUE and at(record, "body", "serial") in serials)
-        )
+    streams = {str(found) for record in requests if (found := recording(record))}
+    signed_in = [
+        record for login in logins for record in oldest_first(root, Question(login=login, type=RecordType.USER_LOGIN))
     ]
+    certified = [
+        record
+        for login in logins
+        for record in oldest_first(root, Question(login=login, type=RecordType.CERT_ISSUE))
+        if at(record, "body", "serial") in serials
+    ]
+    about = [
+        record
+        for stream in streams
+        for record in oldest_first(root, Question(recording=stream))
+        if record.get("type") != RecordType.KUBE_REQUEST
+    ]
+    return [*signed_in, *certified, *about]
 
 
 @dataclass(slots=True)

@@ -52,6 +52,8 @@ class Question:
     source: str = ""
     type: str = ""
     id: str = ""
+    login: str = ""
+    recording: str = ""
     text: str = ""
     since: float | None = None
     until: float | None = None
@@ -93,8 +95,8 @@ class Question:
     def _needles(self) -> list[bytes]:
         """Plain ASCII stands in a line as it is, in quotes; other text has several spellings there."""
         below = self.resource.lower().partition("/")[0]
-        words = (self.user, self.group, self.verb, self.namespace, self.name, self.cluster, self.type)
-        whole = (*words, below if "." not in below else "")
+        of_requests = (self.verb, self.namespace, self.name, below if "." not in below else "")
+        whole = (self.user, self.group, self.cluster, self.type, self.login, self.recording, *of_requests)
         found = [f'"{word}"' for word in whole if word and _is_plain(word)]
         return [one.encode() for one in (*found, f'"{self.id}' if self.id and _is_plain(self.id) else "") if one]
 
@@ -114,6 +116,8 @@ class Question:
             and self.namespace in ("", at(record, *_OBJECT, "namespace"))
             and self.name in ("", at(record, *_OBJECT, "name"))
             and self.user in ("", username(record))
+            and self.login in ("", record.get("login"))
+            and self.recording in ("", recording(record))
             and (not self.group or self.group in texts(at(record, "event", "user", "groups")))
             and (not self.resource or self.resource.lower() in _resources(record))
             and (self.decision is None or self.decision is decision(record))
@@ -150,6 +154,12 @@ def ids(record: Mapping[str, Any]) -> list[str]:
 def certificates(record: Mapping[str, Any]) -> list[str]:
     """Serial numbers of the certificate that a request came with."""
     return texts(at(record, "event", "user", "extra", "kubewitness.dev/certificate"))
+
+
+def recording(record: Mapping[str, Any]) -> Any:
+    """The id of the recording that a record is about."""
+    found = at(record, "event", "annotations", "kubewitness.dev/recording")
+    return at(record, "body", "recording") if found is None else found
 
 
 def at(record: object, *path: str) -> Any:

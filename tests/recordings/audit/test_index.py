@@ -35,7 +35,9 @@ def record(seq: int, draw: list[int]) -> dict[str, Any]:
         "verb": one(["get", "create", 5]),
         "user": {"username": one([user, user, "eve"]), "groups": one([[], ["eng"], ["ops", "eng"], "eng"])},
         "objectRef": {"resource": "pods", "namespace": one(["shop", "bank"]), "name": one(TEXTS)},
-        "annotations": one([{}, {"authorization.k8s.io/decision": "forbid"}]),
+        "annotations": one(
+            [{}, {"authorization.k8s.io/decision": "forbid"}, {"kubewitness.dev/recording": one(["r1", "r2"])}]
+        ),
     }
     return {
         "v": 1,
@@ -45,6 +47,8 @@ def record(seq: int, draw: list[int]) -> dict[str, Any]:
         "type": "kube.request",
         "outcome": one(["done", "refused"]),
         "cluster": one(["prod", "dev"]),
+        "login": one(["l1", "l2", 5]),
+        "body": one([{}, {"recording": "r1"}]),
         **one([{"actor": {"username": user}}, {}]),
         "event": one([event, event, event, ["odd"]]),
     }
@@ -61,6 +65,8 @@ QUESTIONS = st.builds(
     cluster=st.sampled_from(["", "", "prod"]),
     decision=st.sampled_from([None, None, *Decision]),
     id=st.sampled_from(["", "", "", A1, A2[:9]]),
+    login=st.sampled_from(["", "", "l1"]),
+    recording=st.sampled_from(["", "", "r1"]),
     text=st.sampled_from(["", "", "SHOP"]),
     since=st.none() | st.integers(0, 9).map(lambda at: NOW + at),
     until=st.none() | st.integers(0, 9).map(lambda at: NOW + at),
@@ -70,7 +76,7 @@ QUESTIONS = st.builds(
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.lists(st.integers(0, 11), min_size=14, max_size=14), min_size=1, max_size=9), QUESTIONS)
+@given(st.lists(st.lists(st.integers(0, 11), min_size=18, max_size=18), min_size=1, max_size=9), QUESTIONS)
 def test_an_answer_is_the_same_with_it_and_without(
     tmp_path_factory: pytest.TempPathFactory, draws: list[list[int]], question: Question
 ) -> None:

@@ -143,3 +143,19 @@ def test_following_answers_only_what_is_asked(tmp_path: Path) -> None:
     assert seqs(follower.start(9)) == [2]
     write(tmp_path, 1, line(3, cluster="x"), line(4, cluster="y"))
     assert seqs(follower.more()) == [4]
+
+
+def test_a_streams_story_has_what_became_of_its_recording(tmp_path: Path) -> None:
+    stream = {
+        "type": "kube.request",
+        "event": {"auditID": "audit-01", "annotations": {"kubewitness.dev/recording": "r1"}},
+    }
+    write(
+        tmp_path,
+        1,
+        line(1, **stream),
+        line(2, 1, type="recording.seal", body={"recording": "r1"}),
+        line(3, 2, type="recording.access", body={"recording": "r2"}),
+        line(4, 3, type="recording.access", body={"recording": "r1"}),
+    )
+    assert seqs(story(tmp_path, "audit-01")) == [1, 2, 4]
