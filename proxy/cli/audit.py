@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from proxy.cli.audit_blob import blob
 from proxy.cli.audit_export import export
 from proxy.cli.audit_hold import hold
 from proxy.cli.audit_listing import Stream, show_records, stream_json
@@ -60,6 +61,7 @@ command.add_command(timeline)
 command.add_command(types)
 command.add_command(export)
 command.add_command(hold)
+command.add_command(blob)
 
 
 @command.command("tail", epilog="\b\nExample:\n  kwit audit tail -f --user ada@example.com\n")
@@ -183,6 +185,7 @@ def _described(record: Record) -> str:
         "Agent": at(record, "event", "userAgent"),
         "Message": at(record, "event", "responseStatus", "message"),
         "Certificate": ",".join(certificates(record)),
+        "Cut": f"`kwit audit blob {record['blob']}` is all of it" if record.get("blob") else "",
         **({str(key): value for key, value in body.items() if key != "reason"} if isinstance(body, dict) else {}),
     }
     lines += [

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 MAX_LINE_BYTES = 1024 * 1024
-"""A record's cap. Bodies that could reach it come with the audit policy; until then only hostile text does."""
+"""A record's cap, which only hostile text reaches: bodies have a cap of their own."""
 MAX_KEPT_CHARACTERS = 1024
 """Of a text in a record over the cap: its beginning is kept, the whole is named by its digest."""
 MAX_DEPTH = 64
@@ -36,11 +36,16 @@ def _whole(seconds: int) -> str:
 
 def encode(record: Mapping[str, Any]) -> bytes:
     """One line, its newline included. Never raises for a value; what is over-long is cut and says so."""
+    return encode_whole(record)[0]
+
+
+def encode_whole(record: Mapping[str, Any]) -> tuple[bytes, bytes | None]:
+    """(the line, as `encode`; where it was cut, the line as it would have been: `recordings.audit.blobs` keeps it)."""
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, orjson.JSONEncodeError):
         line = _line({**_safe(record, 0), "encoding": "ascii-safe"})
-    return line if len(line) <= MAX_LINE_BYTES else _cut(record, len(line))
+    return (line, None) if len(line) <= MAX_LINE_BYTES else (_cut(record, line), line)
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -55,9 +60,9 @@ def _line(record: Mapping[str, Any]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _cut(record: Mapping[str, Any], length: int) -> bytes:
+def _cut(record: Mapping[str, Any], whole: bytes) -> bytes:
     """Long texts give way first; if that is not enough, `event` and `body` do. The envelope always stays."""
-    mark = {"encoding": "cut", "bytes": length}
+    mark = {"encoding": "cut", "bytes": len(whole), "blob": sha256(whole).hexdigest()}
     line = _line({**_shortened(_safe(record, 0)), **mark})
     if len(line) <= MAX_LINE_BYTES:
         return line

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from recordings.audit.batch import Ledger, Standing
+from recordings.audit.blobs import keep
 from recordings.audit.checkpoint import MAX_LINE_BYTES as CHECKPOINT_BYTES
 from recordings.audit.disk import Disk, RealDisk
-from recordings.audit.encode import encode, rfc3339
+from recordings.audit.encode import encode, encode_whole, rfc3339
 from recordings.audit.intents import Intents, ending
 from recordings.audit.notary import Notary
 from recordings.audit.open_segment import OpenSegment, begin
@@ -293,12 +294,15 @@ class AuditLog:
         if segment is None:
             raise LogUnavailableError(self._cause)
         record["seq"] = self._ledger.written + 1
-        return self._write(segment, encode(record))
+        return self._write(segment, *encode_whole(record))
 
-    def _write(self, segment: OpenSegment, line: bytes) -> int:
+    def _write(self, segment: OpenSegment, line: bytes, whole: bytes | None = None) -> int:
+        """`whole`: what the line was before it was cut."""
         try:
             if segment.records and self._is_full(segment, len(line)):
                 segment = self._rotate(segment)
+            if whole is not None:
+                keep(segment.path, whole)
             segment.write(line)
         except OSError as error:
             self._fail(error)

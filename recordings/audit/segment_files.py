@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from recordings.audit.retention import Kept
 from recordings.audit.segments import NAME, is_sealed, segments, writers
 from recordings.audit.stored import sealed_path
 
-_BESIDE = (".parquet", ".manifest.json")
+_BESIDE = re.compile(r"^\d{20}(-\d+)?\.(parquet$|manifest\.json$|blob-)", re.ASCII)
 
 
 def kept(root: Path) -> tuple[list[Kept], int]:
@@ -45,7 +46,7 @@ def sweep(writer: Path) -> None:
     """Remove what belongs to segments that are gone. Raises OSError."""
     there = {base(path) for path in segments(writer)}
     for path in list(writer.iterdir()):
-        if path.name[0] != "." and path.name.endswith(_BESIDE) and base(path) not in there:
+        if path.name[0] != "." and _BESIDE.search(path.name) and base(path) not in there:
             path.unlink(missing_ok=True)
 
 

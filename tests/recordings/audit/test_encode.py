@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.audit.encode import MAX_LINE_BYTES, decode, encode, rfc3339
+from recordings.audit.encode import MAX_LINE_BYTES, decode, encode, encode_whole, rfc3339
 
 ANY_TEXT = st.text(st.characters(), max_size=20)
 ANY = st.recursive(
@@ -56,18 +56,22 @@ def test_an_over_long_record_keeps_who_and_what_and_names_the_rest_by_its_digest
     assert kept["event"].pop("requestURI") == (
         f"{path[:1024]}...TRUNCATED({len(path)} characters, sha256 {sha256(path.encode()).hexdigest()})"
     )
+    whole = f'{{"seq":7,"actor":{{"username":"ada"}},"event":{{"verb":"get","requestURI":"{path}"}}}}\n'.encode()
     assert kept == {
         "seq": 7,
         "actor": {"username": "ada"},
         "event": {"verb": "get"},
         "encoding": "cut",
-        "bytes": len(f'{{"seq":7,"actor":{{"username":"ada"}},"event":{{"verb":"get","requestURI":"{path}"}}}}\n'),
+        "bytes": len(whole),
+        "blob": sha256(whole).hexdigest(),
     }
 
 
 def test_a_record_of_too_many_parts_keeps_its_envelope() -> None:
-    kept = decode(encode({"seq": 7, "body": {"list": ["x" * 100] * 20_000}}))
-    assert kept == {"seq": 7, "encoding": "cut", "bytes": kept["bytes"]}
+    line, whole = encode_whole({"seq": 7, "body": {"list": ["x" * 100] * 20_000}})
+    assert whole is not None
+    digest = sha256(whole).hexdigest()
+    assert decode(line) == {"seq": 7, "encoding": "cut", "bytes": len(whole), "blob": digest}
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{", b"1", b"\x00\x00"])

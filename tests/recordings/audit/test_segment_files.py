@@ -74,6 +74,5 @@ def test_what_belongs_to_no_segment_is_swept(writer: Path) -> None:
         "00000000000000000003.manifest.json",
         THIRD,
         "keys",
-        "00000000000000000001.blob-ab",
     }
     assert manifest_of(writer / SECOND) is not None
