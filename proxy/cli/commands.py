@@ -28,8 +28,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("proxy.cli.doctor:command", "What is wrong, each with its fix."),
         "cluster": ("proxy.cli.cluster:command", "Add, list, and prepare clusters."),
         "roles": ("proxy.cli.roles:command", "Check roles before they are in force."),
+        "witness": ("proxy.cli.witness:command", "Cosign the checkpoints of another installation's log."),
     },
     "For analysts and auditors": {
+        "play": ("proxy.cli.play:command", "Replay a recorded shell."),
+        "recordings": ("proxy.cli.recordings:command", "Find, read, export recordings."),
         "audit": ("proxy.cli.audit:command", "Follow, search and show the log."),
     },
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -30,9 +30,16 @@ class NoRecordingError(RecordingsError):
 
 def written(head: RecordingHead, moments: Iterable[Moment], footer: Footer | None) -> Iterator[str]:
     """Its lines, each with its end."""
+    return written_to_end(head, moments, lambda: footer)
+
+
+def written_to_end(
+    head: RecordingHead, moments: Iterable[Moment], footer: Callable[[], Footer | None]
+) -> Iterator[str]:
+    """The same, where the end is known only at the end."""
     yield head_line(head)
     yield from map(moment_line, moments)
-    yield end_line(footer)
+    yield end_line(footer())
 
 
 def head_line(head: RecordingHead) -> str:

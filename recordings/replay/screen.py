@@ -217,6 +217,8 @@ class Display(pyte.Screen):
         self.buffer.update(kept)
         self.lines, self.columns = rows, width
         self.tabstops.update(range(8, width, 8))
+        self.dirty.clear()
+        self.dirty.update(range(rows))
         self.margins = None
         self.cursor.x, self.cursor.y = min(self.cursor.x, width), self.cursor.y - gone
 
@@ -240,6 +242,7 @@ class Display(pyte.Screen):
             if _ALTERNATE.intersection(numbers) and self._covered is None:
                 self.tell_all()
                 self._covered = (dict(self.buffer), copy(self.cursor))
+                self.dirty.update(range(self.lines))
                 self.buffer.clear()
         super().set_mode(*numbers, **named)
 
@@ -250,6 +253,7 @@ class Display(pyte.Screen):
             if _ALTERNATE.intersection(numbers) and self._covered is not None:
                 self.tell_all()
                 rows, cursor = self._covered
+                self.dirty.update(range(self.lines))
                 self._covered = None
                 self.buffer.clear()
                 self.buffer.update({y: row for y, row in rows.items() if y < self.lines})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ TIMEOUT_SECONDS = 20
 """For connecting and for each read: longer than a server's slowest honest answer, shorter than a person's patience."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """10,000 clusters with labels are 2 MiB."""
+MAX_LINE_BYTES = 1024 * 1024
+"""Of an answer that is read by lines: a recording's are pieces of 16 KiB, at most six times that as JSON."""
 _GONE = frozenset({"login_unknown", "login_ended", "login_expired", "proof_invalid"})
 """Reasons that a new login would cure."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -67,11 +69,40 @@ class Api:
             raise Problem(f"{self.server} answered {status} where an API was expected; is the URL right?")
         return answer
 
-    def _once(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, dict[str, Any]]:
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The lines of a long answer as they come. Raises as `call` does, before the first one or in between."""
+        for is_last in (False, True):
+            connection = self._connection()
+            try:
+                connection.request("GET", path, None, self._headers("GET", path))
+                response = connection.getresponse()
+                if response.status == http.client.OK:
+                    while line := response.readline(MAX_LINE_BYTES):
+                        yield line
+                    return
+                answer = _parse(self.server, response.status, response.read(MAX_ANSWER_BYTES + 1))
+            except ssl.SSLCertVerificationError as error:
+                raise Problem(_untrusted(self.server, error)) from error
+            except (OSError, http.client.HTTPException) as error:
+                raise Unreachable(
+                    f"{self.server} cannot be reached ({_short(error)}); check the URL and your network"
+                ) from error
+            finally:
+                connection.close()
+            if is_last or answer.get("error") != "clock":
+                raise _refusal(self.server, response.status, answer)
+            self.offset = _number(answer.get("server_time")) - self.clock()
+
+    def _headers(self, method: str, path: str) -> dict[str, str]:
+        """A proof is of the path without its query (RFC 9449, section 4.2)."""
         headers = {"Accept": "application/json", "User-Agent": "kwit"}
         if self.key is not None:
-            now = self.clock() + self.offset
-            headers["DPoP"] = proof(self.key, method=method, url=self.server + path, login=self.login, now=now)
+            now, url = self.clock() + self.offset, self.server + path.partition("?")[0]
+            headers["DPoP"] = proof(self.key, method=method, url=url, login=self.login, now=now)
+        return headers
+
+    def _once(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, dict[str, Any]]:
+        headers = self._headers(method, path)
         payload = None if body is None else json.dumps(body).encode()
         if payload is not None:
             headers["Content-Type"] = "application/json"

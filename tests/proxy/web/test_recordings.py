@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,9 +12,13 @@ import pytest
 from yarl import URL
 
 from auth.rbac import Role, Rule
+from proxy.cli.client.problem import Problem
+from proxy.cli.recordings_source import Server
 from recordings.recorder.directory import RecordingDirectory
 from recordings.replay.jsonl import read, read_head
+from recordings.replay.shelf import Wanted
 from tests.proxy.web.conftest import Engineer, Installation, bound, developer
+from tests.proxy.web.test_command_line import api, signed_in
 from tests.recordings.replay.conversation import HEAD, SHELL, said
 from tests.recordings.replay.library import DONE, Library
 
@@ -202,3 +207,22 @@ async def test_following_ends_with_the_login(library, ada, at):
         await at.store.end_login(ada.login_id, at.now, "logged out")
         assert "login has ended" in json.loads(await response.content.readline())["error"]
     await recorder.close(DONE, "")
+
+
+async def test_the_command_line_lists_opens_and_removes_what_it_may(at, tmp_path, monkeypatch):
+    monkeypatch.setenv("KWIT_HOME", str(tmp_path / "home"))
+    await signed_in(at)
+    library = Library(at.deps.recordings)
+    await library.add(HIS, SHELL)
+    await library.close()
+    at.policy = bound(developer(), auditor("list", "get", "delete"))
+    server = Server(api(at, clock_error=7200.0))
+    rows, more = await asyncio.to_thread(server.rows, Wanted(namespace="bank", since=5.0), 10)
+    assert ([row["head"]["id"] for row in rows], more) == ([HIS.id], False)
+    opened = await asyncio.to_thread(server.open, HIS.id)
+    assert opened.head == HIS
+    assert tuple(await asyncio.to_thread(lambda: list(opened.moments()))) == SHELL
+    assert opened.footer.exit_code == 3
+    await asyncio.to_thread(server.remove, HIS.id)
+    with pytest.raises(Problem, match="no recording of this id that you may open; `kwit recordings ls`"):
+        await asyncio.to_thread(server.open, HIS.id)
