@@ -22,6 +22,9 @@ from recordings.audit.cursor import Place
 from recordings.audit.encode import rfc3339
 from recordings.audit.feed import Fed, Feed
 from recordings.audit.native_event import native_event
+from recordings.audit.policy.exported import exported
+from recordings.audit.policy.policy import AuditPolicy
+from recordings.audit.query import Record
 from recordings.audit.question import Question
 from recordings.audit.row import harmless_json
 
@@ -45,6 +48,7 @@ class Delivery:
     question: Question
     form: str
     cursor: Path | None
+    policy: AuditPolicy | None = None
     saved: dict[str, Place] = field(default_factory=dict)
     delivered: int = 0
     filtered: int = 0
@@ -71,13 +75,23 @@ class Delivery:
         if fed.lost:
             self.lost += fed.lost
             say(f"{fed.writer}: {fed.lost:,} records were removed before they were exported")
-        if not self.question.matches(fed.record):
+        shown = self._shown(fed.record) if self.question.matches(fed.record) else None
+        if shown is None:
             self.filtered += 1
             return
-        shown: Mapping[str, Any] = native_event(fed.record) if self.form == "event" else fed.record
         line = orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
         out.write(harmless_json(line.decode()).encode() if out.isatty() else line)
         self.delivered += 1
+
+    def _shown(self, record: Record) -> Mapping[str, Any] | None:
+        """None where the policy keeps it in."""
+        event = record.get("event")
+        if self.policy is not None and isinstance(event, dict):
+            kept = exported(self.policy, event)
+            if kept is None:
+                return None
+            record = {**record, "event": kept}
+        return native_event(record) if self.form == "event" else record
 
     def _save(self, feed: Feed, out: BinaryIO) -> None:
         out.flush()
@@ -96,6 +110,7 @@ class Delivery:
     show_default=True,
     help="Whole records, or audit.k8s.io/v1 Events.",
 )
+@click.option("--policy", help="Audit policy that decides what goes out: a file, or proxy, gce, cis, falco, metadata.")
 @click.option("--cursor", type=click.Path(path_type=Path), help="File that remembers how far it came.")
 @click.option("--out", type=click.Path(path_type=Path), help="File (appended to) or named pipe; left out: stdout.")
 @filter_options
@@ -104,6 +119,7 @@ def export(
     *,
     follow: bool,
     form: str,
+    policy: str | None,
     cursor: Path | None,
     out: Path | None,
     directory: Path | None,
@@ -112,11 +128,13 @@ def export(
 ) -> int:
     """Every record that matches, once each, in its writer's order; only what the log has signed.
 
+    With --policy, requests go out at the level that it says, and those of level None do not; the log keeps them.
+
     With --cursor a later run goes on where this one ended. After a crash some may come again: an Event's auditID and
     stage, or a record's id, say which. Exit code 1 where records were removed before they could be exported.
     """
     root, question = place(directory, config), question_of(asked, clock())
-    delivery = Delivery(root, question, form, cursor)
+    delivery = Delivery(root, question, form, cursor, None if policy is None else _policy(policy))
     if cursor is not None:
         delivery.saved = _saved(cursor)
     with suppress(KeyboardInterrupt):  # the way to end --follow
@@ -160,6 +178,16 @@ def _is_pipe(path: Path) -> bool:
         return stat.S_ISFIFO(path.stat().st_mode)
     except FileNotFoundError:
         return False
+
+
+def _policy(name: str) -> AuditPolicy:
+    """Raises Problem."""
+    from proxy.audit_policy_file import ConfigError, load_policy
+
+    try:
+        return load_policy(name)
+    except ConfigError as error:
+        raise Problem(str(error), exit_code=2) from error
 
 
 def _saved(path: Path) -> dict[str, Place]:

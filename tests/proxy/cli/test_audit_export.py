@@ -112,7 +112,7 @@ def test_broken_off_anywhere_nothing_is_lost_and_only_what_was_not_saved_comes_a
         try:
             Delivery(log, Question(), "record", at).once(out)
         except KeyboardInterrupt:
-            again = Delivery(log, Question(), "record", at, cursor.read(at))
+            again = Delivery(log, Question(), "record", at, saved=cursor.read(at))
             again.once(out)
     found = ids(b"".join(delivered).decode())
     assert set(found) == {1, 2, 3, 4, 5}
@@ -129,6 +129,29 @@ def test_records_that_were_removed_unread_are_said_and_are_exit_code_1(
     capsys.readouterr()
     assert main(args) == 1
     assert "node-0: 3 records were removed before they were exported" in capsys.readouterr().err
+
+
+def test_a_policy_decides_what_goes_out(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"auditID": "a", "level": "Request", "stage": "ResponseComplete", "verb": "create", "requestObject": {}}
+    kept, dropped = ({**event, "objectRef": {"resource": one}} for one in ("pods", "events"))
+    lines = [
+        encode({"v": 1, "seq": seq, "id": f"id-{seq:08d}", "time": rfc3339(NOW), "type": "kube.request", "event": each})
+        for seq, each in ((6, kept), (7, dropped))
+    ]
+    with (log / "node-0" / segment_name(1, 0)).open("ab") as file:
+        file.write(b"".join(lines))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+        "- level: None\n  resources: [{group: '', resources: [events]}]\n- level: Metadata\n"
+    )
+    assert main(["audit", "export", "--dir", str(log), "--policy", str(policy), "--type", "kube.request"]) == 0
+    shown, said = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in shown.splitlines()] == [
+        {key: value for key, value in kept.items() if key != "requestObject"} | {"level": "Metadata"}
+    ]
+    assert said == "1 records, 6 left out by the filters\n"
+    assert main(["audit", "export", "--dir", str(log), "--policy", "nothing"]) == 2
 
 
 def test_a_file_that_is_no_cursor_is_wrong_usage(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
