@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from proxy.config_section import Section
 from proxy.config_types import BaseUrl, Duration, PathBesideFile, ServerUrl, Text, issuer_url
+from recordings.audit.anchors.cosignature import parse_witness_key
+from recordings.audit.note import NoteError
 
 MAX_ANCHORS = 16
 """Each is a connection and a task."""
@@ -92,6 +94,28 @@ class ConfigMapAnchorSection(AnchorSection):
     """PEM file of the cluster's CA."""
 
 
+def _witness_key(value: str) -> str:
+    try:
+        parse_witness_key(value)
+    except NoteError as error:
+        raise ValueError(f"a witness's key NAME+ID+BASE64, as kwit witness prints it ({error})") from error
+    return value
+
+
+class WitnessAnchorSection(AnchorSection):
+    """A witness, who signs a checkpoint if the log has only grown: kwit witness, or any of C2SP's tlog-witness."""
+
+    type: Literal["witness"]
+    """witness"""
+    url: TargetUrl
+    """To which /add-checkpoint is added."""
+    key: Annotated[Text, AfterValidator(_witness_key)]
+    """The witness's public key."""
+    ca_file: PathBesideFile | None = None
+    """PEM file of the CA to trust instead of the system's."""
+
+
 AnyAnchor = Annotated[
-    FileAnchorSection | HttpAnchorSection | S3AnchorSection | ConfigMapAnchorSection, Field(discriminator="type")
+    FileAnchorSection | HttpAnchorSection | S3AnchorSection | ConfigMapAnchorSection | WitnessAnchorSection,
+    Field(discriminator="type"),
 ]

@@ -41,5 +41,5 @@ class Audit(Section):
     root_key_file: PathBesideFile | None = None
     """Ed25519 private key in PEM that vouches for the log's keys; left out: one is made beside the CAs."""
     anchors: tuple[AnyAnchor, ...] = Field(default=(), max_length=MAX_ANCHORS)
-    """Places that keep the log's checkpoints, so that a removal of its newest records shows: type file, http, s3 or
-    configmap."""
+    """Places that keep the log's checkpoints, so that a removal of its newest records shows: type file, http, s3,
+    configmap or witness."""

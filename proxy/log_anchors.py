@@ -17,10 +17,13 @@ from proxy.config_anchors import (
     FileAnchorSection,
     HttpAnchorSection,
     S3AnchorSection,
+    WitnessAnchorSection,
 )
+from proxy.keys import audit_root
 from proxy.operations import Check
 from recordings.audit.anchors.anchor import Anchor, AnchorError
 from recordings.audit.anchors.configmap_anchor import ConfigMapAnchor
+from recordings.audit.anchors.cosignature import parse_witness_key
 from recordings.audit.anchors.file_anchor import FileAnchor
 from recordings.audit.anchors.http_anchor import HttpAnchor
 from recordings.audit.anchors.newest_checkpoint import NewestCheckpoints
@@ -28,6 +31,7 @@ from recordings.audit.anchors.outbound import Outbound
 from recordings.audit.anchors.publisher import Publisher
 from recordings.audit.anchors.s3_anchor import Bucket, S3Anchor
 from recordings.audit.anchors.signature_v4 import AccessKey
+from recordings.audit.anchors.witness_anchor import WitnessAnchor
 
 MAX_SECRET_BYTES = 16 * 1024
 """Of a token's file; a service account's token has some 1 KiB."""
@@ -46,9 +50,9 @@ class LogAnchors:
     def __init__(
         self, config: Config, *, clock: Callable[[], float], mono: Callable[[], float], say: Callable[[str], None]
     ) -> None:
-        """Raises OSError for a CA's file that cannot be read, ssl.SSLError for one that holds something else."""
+        """Raises OSError for a file that cannot be read; ssl.SSLError, LogUnavailableError for one of another kind."""
         self._mono = mono
-        anchors = [anchor_of(section, clock) for section in config.audit.anchors]
+        anchors = [anchor_of(section, config, clock) for section in config.audit.anchors]
         newest = NewestCheckpoints(config.audit_directory)
         self._publisher = Publisher(anchors, newest.read, mono=mono, say=say)
 
@@ -89,8 +93,8 @@ class LogAnchors:
         return "\n".join(lines) + "\n"
 
 
-def anchor_of(section: AnyAnchor, clock: Callable[[], float]) -> Anchor:
-    """Raises OSError, ssl.SSLError for its CA's file."""
+def anchor_of(section: AnyAnchor, config: Config, clock: Callable[[], float]) -> Anchor:
+    """Raises OSError, ssl.SSLError for its CA's file; a witness needs the log's root key: LogUnavailableError."""
     every = float(section.every)
     match section:
         case FileAnchorSection():
@@ -105,6 +109,9 @@ def anchor_of(section: AnyAnchor, clock: Callable[[], float]) -> Anchor:
         case ConfigMapAnchorSection():
             where, token = (section.server, section.namespace, section.name), partial(_secret, section.token_file)
             return ConfigMapAnchor(*where, _outbound(section.ca_file), token=token, every=every)
+        case WitnessAnchorSection():
+            whose, log = parse_witness_key(section.key), (audit_root(config), config.audit_directory)
+            return WitnessAnchor(section.url, whose, *log, _outbound(section.ca_file), clock=clock, every=every)
 
 
 def _outbound(ca_file: Path | None) -> Outbound:

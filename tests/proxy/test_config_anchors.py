@@ -41,6 +41,7 @@ def test_each_kind_has_what_it_needs(tmp_path):
         S3 % ", retain: 1s",
         S3.replace("logs", "../x") % "",
         "{type: configmap, server: 'https://10.0.0.1', namespace: 'a/b', name: kwit, token_file: t}",
+        "{type: witness, url: 'https://w.example.com', key: 'a+b+c'}",
     ],
 )
 def test_what_cannot_be_meant_is_a_mistake(tmp_path, text):

@@ -72,13 +72,13 @@ async def test_without_anchors_nothing_runs(tmp_path):
 async def test_each_kind_is_made_with_its_secrets_read_when_they_are_used(tmp_path):
     (tmp_path / "t").write_text("")
     (tmp_path / "kept").mkdir()
-    sections = config(
+    whole = config(
         tmp_path,
         "{type: file, path: kept}, {type: http, url: 'http://127.0.0.1:1/x', token_file: t}, "
         + S3 % ""
         + ", {type: configmap, server: 'https://127.0.0.1:1', namespace: audit, name: kwit, token_file: none}",
-    ).audit.anchors
-    made = [anchor_of(section, lambda: 0.0) for section in sections]
+    )
+    made = [anchor_of(section, whole, lambda: 0.0) for section in whole.audit.anchors]
     assert [type(one) for one in made] == [FileAnchor, HttpAnchor, S3Anchor, ConfigMapAnchor]
     said = []
     for one in made[1:]:

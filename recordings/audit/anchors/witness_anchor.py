@@ -48,9 +48,11 @@ class WitnessAnchor:
     async def publish(self, checkpoint: Published) -> None:
         note = await asyncio.to_thread(self._signed, checkpoint.note)
         answer = await self._ask(checkpoint, note)
-        if answer.status == 409 and answer.content_type.startswith(SIZE_TYPE):
+        if _is_size(answer):
             self._sizes[checkpoint.origin] = self._told(answer, checkpoint)
             answer = await self._ask(checkpoint, note)
+            if _is_size(answer):  # at the very size that he named
+                self._told(answer, checkpoint)
         expect_success(answer)
         try:
             witnessed = f"{note}{answer.body.decode()}"
@@ -105,3 +107,7 @@ class WitnessAnchor:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(witnessed)
         Path(temporary).replace(self._directory / name)
+
+
+def _is_size(answer: Answer) -> bool:
+    return answer.status == 409 and answer.content_type.startswith(SIZE_TYPE)

@@ -44,6 +44,7 @@ class Model(RuleBasedStateMachine):
         self.durable: dict[int, str] = {}
         self.begun: list[str] = []
         self.ended: set[str] = set()
+        self.seqs: dict[str, int] = {}
         self.count = self.starts = 0
         self.log = self.start()
 
@@ -74,6 +75,7 @@ class Model(RuleBasedStateMachine):
 
         async def write() -> None:
             seq = self.log.append(REQUEST, Outcome.INTENT, event={"auditID": audit_id}, body=body)
+            self.seqs[audit_id] = seq
             if waits:
                 await self.log.durable(seq)
                 self.durable[seq] = audit_id
@@ -94,6 +96,7 @@ class Model(RuleBasedStateMachine):
         self.ended.add(audit_id)
 
         async def write() -> None:
+            await self.log.durable(self.seqs[audit_id])  # before that nothing is sent; where it fails, it is refused
             self.log.append(REQUEST, outcome, event={"auditID": audit_id})
 
         with suppress(LogUnavailableError):  # owed: it is written as soon as that can be, or by the next start
