@@ -44,7 +44,7 @@ class Direct:
         """The status and what matters of the answer, as a command would say it. Raises OSError. Blocks."""
         place = urlsplit(self.server)
         connection = http.client.HTTPSConnection(
-            place.hostname or "", place.port, timeout=TIMEOUT_SECONDS, context=self._context()
+            place.hostname or "", place.port, timeout=TIMEOUT_SECONDS, context=self.context()
         )
         headers = {"Accept": "application/json", "User-Agent": "kwit-demo", **dict(request.headers)}
         if request.body:
@@ -58,7 +58,8 @@ class Direct:
         finally:
             connection.close()
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
+        """Who this person is, and whom they trust."""
         context = ssl.create_default_context(cadata=self.ca_pem)
         # the module reads a key from a file only; this one is ours alone and gone at once
         with tempfile.NamedTemporaryFile("w", suffix=".pem", encoding="ascii") as pair:

@@ -106,7 +106,8 @@ def _as_expected(requests: Sequence[Record], expected: Sequence[Line]) -> str:
 def _on_the_way(one: Line) -> bool:
     """What kubectl looks up for itself, which its versions do differently."""
     action, what = one[:2]
-    return (action == "get" and not what.endswith("/log")) or what == "customresourcedefinitions.apiextensions.k8s.io"
+    looked_up = action == "get" and not what.endswith(("/exec", "/log"))
+    return looked_up or what == "customresourcedefinitions.apiextensions.k8s.io"
 
 
 def _whole(requests: Sequence[Record]) -> str:
@@ -115,16 +116,17 @@ def _whole(requests: Sequence[Record]) -> str:
     for record in requests:
         columns = row(record)
         outcomes.setdefault(columns["id"], []).append(str(record.get("outcome")))
-        reads[columns["id"]] = columns["action"] in _READS
+        reads[columns["id"]] = columns["action"] in _READS and not columns["object"].endswith("/exec")
     odd = [f"{name}: {found}" for name, found in outcomes.items() if not _is_whole(found, reads=reads[name])]
     return "; ".join(odd)
 
 
 _READS = ("get", "list", "watch")
+_SHELL = ["intent", "started", "done"]
 
 
 def _is_whole(outcomes: list[str], *, reads: bool) -> bool:
-    return outcomes in (["refused"], ["done"] if reads else ["intent", "done"])
+    return outcomes in ([["refused"], ["done"]] if reads else [["refused"], ["intent", "done"], _SHELL])
 
 
 def _seen(seen: Sequence[SeenRequest], person: str, groups: tuple[str, ...], who: set[tuple[str, str]]) -> str:

@@ -70,8 +70,10 @@ spec:
     - {apiGroups: ["", apps], resources: ["*"], verbs: ["*"], namespaces: [shop]}
     - {apiGroups: [""], resources: [namespaces, nodes], verbs: [get, list, watch]}
     - {apiGroups: [authentication.k8s.io], resources: [selfsubjectreviews], verbs: [create]}
+    - {apiGroups: [""], resources: [pods], verbs: [exec, attach, portforward], namespaces: [shop]}
   deny:
     - {apiGroups: [""], resources: [secrets], verbs: ["*"]}
+  options: {record: strict}              # nothing of a shell is shown before it is stored
 ---
 apiVersion: kubewitness.dev/v1
 kind: RoleBinding

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from proxy.cli.client.problem import Problem
-from proxy.demo import direct, evidence, screen
+from proxy.demo import direct, evidence, recorded, screen, shell, tampering
 from proxy.demo.direct import Direct, PluginError
 from proxy.demo.engineer import BrowserError, Engineer, Said
 from proxy.demo.folder import SANDBOX
 from proxy.demo.furniture import NAMESPACE, SECRET
 from proxy.demo.kubectl import Kubectl
+from proxy.demo.recorded import Recorded
 from proxy.demo.story import BOBS, MANIFEST, MANIFEST_FILE, Line, Request, Step, judge, reading_story, sandbox_story
+from proxy.demo.terminal import Sat
 from proxy.demo.world import World
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
+from recordings.recorder.moment import Kind
 
 PERSON, GROUPS = "alice", ("kwit:developers", "system:authenticated")
 """Who plays, and the groups that the sandbox must see her with."""
+SEAL_LOOKS, SEAL_SECONDS = 200, 0.05
+"""How often, and how far apart, we look for the end of a recording in the log; it takes some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -38,6 +45,8 @@ class Performance:
     problems: list[str] = field(default_factory=list)
     _began: float = 0.0
     _direct: Direct | None = None
+    _sat: Sat | None = None
+    _recorded: Recorded | None = None
 
     async def run(self) -> None:
         """The whole story. Raises Problem where it cannot go on."""
@@ -45,8 +54,11 @@ class Performance:
         (self.world.folder.path / MANIFEST_FILE).write_text(MANIFEST, encoding="ascii")
         await self._sign_in()
         await self._work()
+        await self._open_shell()
         await self._records()
+        await self._play()
         await self._examine()
+        await self._verify()
         if self.checking:
             await self._others()
             await self._log_out()
@@ -122,8 +134,75 @@ class Performance:
         except OSError as error:
             return Said(1, "", f"no answer: {error}")
 
+    async def _open_shell(self) -> None:
+        """In the sandbox, where a command is a process of this machine; pseudo-terminals are POSIX's."""
+        if self._cluster != SANDBOX or sys.platform == "win32":
+            return
+        self._heading("3. A shell")
+        self._prose("Alice looks into a pod. Every byte passes as ever, and is kept:")
+        self._command(shlex.join(("kubectl", *shell.KUBECTL)))
+        try:
+            if self.kubectl is not None:
+                self._sat = await shell.by_kubectl(self.kubectl, self.alice)
+            else:
+                assert self._direct is not None
+                self._sat = await shell.by_socket(self._direct)
+        except OSError as error:
+            self._sat = Sat(str(error).encode(), b"", -1)
+        self._output(Said(0, recorded.plain(self._sat.shown)))
+        missing = [word for word in shell.SAYS if word not in self._sat.shown]
+        problem = f"exit code {self._sat.code}, without {missing}: {self._sat.shown!r}"
+        self._verdict("alice works in a shell in a pod", problem if self._sat.code or missing else "")
+
+    async def _play(self) -> None:
+        """The shell's recording, as text. What it must hold is claimed later."""
+        if self._sat is None:
+            return
+        seal = await self._sealed(SEAL_LOOKS if self._sat.code == 0 else 1)
+        self._heading("5. Played again")
+        if seal is not None:
+            self._recorded = recorded.read(self.world.config.recordings_directory, str(seal["recording"]))
+        if self._recorded is not None:
+            self._prose(f"The shell's recording, {self._recorded.id}: {self._recorded.seconds:.1f} s, as text.")
+            self._output(Said(0, recorded.plain(self._recorded.bytes_of(Kind.STDOUT))))
+        for finding in recorded.compare(self._recorded, seal or {}, self._sat):
+            self._verdict(finding.claim, finding.problem, always=True)
+
+    async def _sealed(self, looks: int) -> dict[str, Any] | None:
+        """What the log says of the recording; it is written when the shell has ended, a moment after kubectl has."""
+        for _ in range(looks):
+            if found := recorded.seals(self._since_began()):
+                return found[-1]
+            await asyncio.sleep(SEAL_SECONDS)
+        return None
+
+    async def _verify(self) -> None:
+        """The log as it is, and a copy in which somebody has changed a name."""
+        self._heading("7. Changed")
+        here, log = self.world.folder.path, self.world.config.audit_directory
+        key = ("--key", str(self._root_key().relative_to(here)))
+        self._prose("Every record is part of a signed tree. Is the log whole?")
+        await self._kwit(
+            *("audit", "verify", str(log.relative_to(here)), *key),
+            claim="kwit audit verify finds the log whole",
+            word="",
+        )
+        copy = here / "log-copy"
+        changed = await asyncio.to_thread(tampering.changed_copy, log, copy, b'"alice"', b'"carol"')
+        if changed is None:
+            self._verdict("one changed name is found", "no record names alice")
+            return
+        self._prose("Somebody who has the disk puts the blame on another; here in a copy:")
+        self._command(shlex.join(("cp", "-r", str(log.relative_to(here)), copy.name)))
+        self._command(f"""sed -i '0,/"alice"/s//"carol"/' {changed.relative_to(here)}""")
+        await self._kwit(*("audit", "verify", copy.name, *key), claim="one changed name is found", word="", code=1)
+
+    def _root_key(self) -> Path:
+        """The public part of the key that all of the log's keys come from."""
+        return self.world.config.ca_directory / "audit-root.key.pub"
+
     async def _records(self) -> None:
-        self._heading("3. The record")
+        self._heading("4. The record")
         self._prose("What the log says now. What changes something was on disk before the cluster was asked.")
         if self.checking:
             await self._kwit(
@@ -138,10 +217,12 @@ class Performance:
             await self._shown("audit", "show", evidence.id_of(refused[0]))
 
     async def _examine(self) -> None:
-        self._heading("4. Checked")
+        self._heading("6. Checked")
         sandbox, records = self.world.sandbox, self._since_began()
         expected: list[Line] = [line for step in self._steps() for line in step.lines]
         seen = [one for one in sandbox.seen if one.user] if sandbox is not None else None
+        if self._sat is not None:
+            expected += shell.lines(one.method for one in seen or () if "/exec?" in one.target)
         findings = evidence.examine(records, seen, person=PERSON, groups=GROUPS, expected=expected)
         secrets = [self.world.folder.provider_secret]
         if sandbox is not None:

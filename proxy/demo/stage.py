@@ -139,6 +139,7 @@ def _invitation(world: World, alice: Engineer, bob: Engineer, *, kept: bool) -> 
     here, sandbox = shlex.quote(str(world.folder.path)), world.sandbox is not None
     screen.heading("It is up. In a second terminal, try:")
     as_alice = [f"cd {here}", _variables(alice), f"kubectl get pods {'-n shop --watch' if sandbox else '-A'}"]
+    as_alice += ["kubectl exec -it web-1 -n shop -- sh"] if sandbox else []
     _suggest("As Alice, who is signed in:", as_alice)
     if sandbox:
         as_bob = [_variables(bob), f"{kwit} login {world.config.web.url}", "kubectl delete pod web-1 -n shop"]

@@ -78,7 +78,8 @@ def test_it_checks_itself_and_shows_itself_in_the_same_directory_without_kubectl
     code, out, err = shown(data, empty, home)
     assert (code, err.splitlines()[-1]) == (0, "stopping")
     assert ("✗" in out, "\x1b" in out) == (False, False)
-    parts = ["1. Sign in", "2. Work", "3. The record", "4. Checked", "It is up. In a second terminal, try:"]
+    parts = ["1. Sign in", "2. Work", "3. A shell", "4. The record", "5. Played again", "6. Checked", "7. Changed"]
+    parts.append("It is up. In a second terminal, try:")
     assert [line for line in out.splitlines() if line in parts] == parts
     assert "denied by role developer, deny[0]" in out
 
