@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -41,6 +41,8 @@ from recordings.replay.shelf import Follower, Summary, Wanted, summaries, summar
 
 MAX_LISTED = 1_000
 """Recordings in one answer: 1 MiB of JSON; filters narrow."""
+LISTINGS = 2
+"""At once: a search reads every file that the rest leaves, and logins must not wait for its threads."""
 MAX_QUERY_CHARS = 256
 BATCH_LINES = 256
 """Moments read at once, in a thread: at most 4 MiB of them, then the client must take them."""
@@ -61,6 +63,7 @@ class RecordingsApi:
 
     deps: WebDeps
     caller: Caller
+    _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LISTINGS))
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -76,7 +79,8 @@ class RecordingsApi:
         """The newest that the caller may list; of one's own nothing is recorded."""
         login = await self.caller(request, self.deps.clock())
         wanted, limit = _wanted(request.query), _limit(request.query)
-        found = [] if self.deps.recordings is None else await asyncio.to_thread(self._listed, login, wanted, limit + 1)
+        async with self._looking:
+            found = await asyncio.to_thread(self._listed, login, wanted, limit + 1)
         shown = found[:limit]
         others = [one for one in shown if not _is_own(login.identity, one.head)]
         if others:
@@ -145,7 +149,8 @@ class RecordingsApi:
         return await asyncio.to_thread(_found, RecordingDirectory(self.deps.recordings), wanted)
 
     def _listed(self, login: Login, wanted: Wanted, most: int) -> list[Summary]:
-        assert self.deps.recordings is not None
+        if self.deps.recordings is None:
+            return []
         known: dict[tuple[str, str], bool] = {}
 
         def may(head: RecordingHead) -> bool:

@@ -38,7 +38,9 @@ Row = tuple[Run, ...]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`at`: microseconds. `size` (columns, rows) where it changes; `cursor` (column, row), None while it is hidden."""
+    """`at`: microseconds. `size` (columns, rows) where it changes; `cursor` is (characters before it, row), None
+    while it is hidden.
+    """
 
     at: int
     rows: tuple[tuple[int, Row], ...]
@@ -90,7 +92,7 @@ class _Drawing:
             self._told = {y: row for y, row in self._told.items() if y < self._size[1]}
         rows = tuple(self._changed(display))
         display.dirty.clear()
-        cursor = None if display.cursor.hidden else (min(display.cursor.x, display.columns - 1), display.cursor.y)
+        cursor = None if display.cursor.hidden else (_offset(display), display.cursor.y)
         size = None if self._size == self._told_size else self._size
         if rows or size or cursor != self._cursor:
             self._cursor, self._told_size = cursor, self._size
@@ -103,6 +105,12 @@ class _Drawing:
                 if row != self._told.get(y, ()):
                     self._told[y] = row
                     yield y, row
+
+
+def _offset(display: Display) -> int:
+    """How many characters stand before the cursor: of a wide one, the second cell holds none."""
+    cells, x = display.buffer.get(display.cursor.y), min(display.cursor.x, display.columns - 1)
+    return sum(len(cells[one].data) if cells and one in cells else 1 for one in range(x))
 
 
 def _row(display: Display, y: int) -> Row:

@@ -16,7 +16,7 @@ from copy import copy
 from typing import Any
 
 import pyte
-from pyte import modes
+from pyte import charsets, modes
 from wcwidth import wcwidth
 
 from recordings.replay.terminal_filter import TerminalFilter
@@ -27,6 +27,8 @@ MAX_ROWS = 200
 DEFAULT_SIZE = (80, 24)
 MAX_COMBINING = 8
 """Marks on one character; scripts need four, floods of them cost time."""
+MAX_STYLES = 256
+"""Kept ready; a screen has a handful."""
 _ALTERNATE = frozenset((47, 1047, 1049))
 _BLANK = frozenset(("", " "))
 _COLON_SGR = re.compile(r"\x1b\[([0-9;:]*:[0-9;:]*)m")
@@ -44,6 +46,7 @@ class Display(pyte.Screen):
         self.now = 0
         self._told, self._before = lines, before_line_feed
         self._covered: tuple[Any, Any] | None = None
+        self._cells: dict[Any, dict[str, Any]] = {}
         super().__init__(columns, rows)
 
     @property
@@ -131,10 +134,36 @@ class Display(pyte.Screen):
             self._tell(self.cursor.y)
         if x == 0 and not wrapped:
             self._parted(self.cursor.y - 1)
-        super().draw(piece)
+        if not self._draw_simply(piece, row):
+            super().draw(piece)
         row = self.buffer[self.cursor.y]
         if getattr(row, "since", None) is None:
             row.since = self.now
+
+    def _draw_simply(self, piece: str, row: Any) -> bool:
+        """Do what pyte does, twenty times faster, where nothing is special: ASCII, replacing, within the row."""
+        x = self.cursor.x
+        if (
+            x + len(piece) > self.columns
+            or not piece.isascii()
+            or not piece.isprintable()
+            or self.charset
+            or self.g0_charset is not charsets.LAT1_MAP
+            or modes.IRM in self.mode
+        ):
+            return False
+        attributes = self.cursor.attrs
+        cells = self._cells.get(attributes)
+        if cells is None:
+            if len(self._cells) >= MAX_STYLES:
+                self._cells.clear()
+            cells = self._cells[attributes] = {
+                chr(code): attributes._replace(data=chr(code)) for code in range(32, 127)
+            }
+        row.update(zip(range(x, x + len(piece)), map(cells.__getitem__, piece), strict=True))
+        self.cursor.x = x + len(piece)
+        self.dirty.add(self.cursor.y)
+        return True
 
     def _parted(self, y: int) -> None:
         """The row below no longer is the rest of this one."""

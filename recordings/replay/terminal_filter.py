@@ -32,7 +32,10 @@ SCREEN_RESET = "\x1b[m\x1b[r\x1b[H\x1b[2J"
 """What stands for RIS, which would also change fonts, character sets and what a terminal remembers."""
 
 _PLAIN = re.compile("[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+")
-_KEPT_C0 = frozenset("\b\t\n\v\f\r\x0e\x0f")
+_RUN = re.compile("[^\x00-\x07\x10-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+")
+"""`_PLAIN` with the controls that are kept."""
+_MOVING = "\b\t\n\v\f\r\x0e\x0f"
+_KEPT_C0 = frozenset(_MOVING)
 _ESCAPES = {"7": "\x1b7", "8": "\x1b8", "D": "\x1bD", "E": "\x1bE", "M": "\x1bM", "c": SCREEN_RESET}
 _CHARSETS = frozenset(("(0", "(B", ")0", ")B"))
 _STRINGS = frozenset("]PX^_")
@@ -41,6 +44,8 @@ _MODES = frozenset(("6", "7", "25", "47", "1047", "1048", "1049"))
 _MOST = {"H": 2, "f": 2, "r": 2} | dict.fromkeys("ABCDEFGIJKLMPSTXZ@`ade", 1)
 """Final character → how many parameters it may have."""
 _CSI = re.compile(r"([?]?)([0-9;:]*)([@-~])")
+_WHOLE_CSI = re.compile(r"\x1b\[[?]?[0-9;:]*[@-~]")
+"""The common case at once; whatever else stands in a sequence is read character by character."""
 
 
 class _State(Enum):
@@ -83,11 +88,16 @@ class TerminalFilter:
         kept: list[str] = []
         position = 0
         while position < len(text):
-            if self._state is _State.TEXT and (plain := _PLAIN.match(text, position)):
-                kept.append(plain[0])
-                self._last = plain[0][-1]
-                position = plain.end()
-                continue
+            if self._state is _State.TEXT:
+                if run := _RUN.match(text, position):
+                    kept.append(run[0])
+                    self._last = run[0].rstrip(_MOVING)[-1:] or self._last
+                    position = run.end()
+                    continue
+                if (whole := _WHOLE_CSI.match(text, position)) and len(whole[0]) <= MAX_SEQUENCE_CHARS:
+                    kept.append(self._allowed(whole[0][2:]))
+                    position = whole.end()
+                    continue
             kept.append(self._steps[self._state](text[position]))
             position += 1
         return "".join(kept)

@@ -29,6 +29,11 @@ def test_a_frame_names_what_changed_and_where_the_cursor_is():
     ]
 
 
+def test_the_cursor_behind_a_wide_character_is_behind_one_character():
+    *_, frame = frames(HEAD, [said(1, "漢a\x1b[5C".encode())])
+    assert frame.cursor == (7, 0)
+
+
 def test_what_happens_within_a_frame_is_one():
     moments = [Moment(0, Kind.STDOUT, b"a"), Moment(FRAME_MICROSECONDS - 1, Kind.STDOUT, b"b")]
     assert [frame.at for frame in frames(HEAD, moments)] == [0, 0]

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,3 +171,24 @@ def test_resizes_between_anything_raise_nothing(steps):
         terminal.resize(0, size)
     terminal.end()
     assert len(terminal.rows()) == terminal.display.lines
+
+
+SHARED = ["abc", "x" * 9, "\r\n", "\r", "\n", "\b", "\t", "漢", "e\u0301", "ä"]
+SHARED += [
+    f"\x1b[{one}" for one in ("H", "2;3H", "K", "1K", "2K", "J", "1J", "2J", "L", "M", "2@", "2P", "2X", "A", "5C")
+]
+SHARED += [f"\x1b[{one}" for one in ("1;31m", "m", "7m", "38;5;9m", "?7l", "?7h", "4h", "4l", "2;3r", "r")]
+SHARED += ["\x1bM", "\x1bD", "\x1bE"]
+
+
+@given(st.lists(st.sampled_from(SHARED), max_size=20))
+def test_where_pyte_knows_a_sequence_the_screen_is_pytes(pieces):
+    theirs = pyte.Screen(7, 3)
+    stream = pyte.Stream(theirs)
+    ours = Terminal(size=(7, 3))
+    for piece in pieces:
+        stream.feed(piece)
+        ours.feed(0, piece.encode())
+    cells = [[theirs.buffer[y][x] for x in range(7)] for y in range(3)]
+    assert [[ours.display.buffer[y][x] for x in range(7)] for y in range(3)] == cells
+    assert (ours.display.cursor.x, ours.display.cursor.y) == (theirs.cursor.x, theirs.cursor.y)
