@@ -78,6 +78,7 @@ def verify_log(directory, root):
 
 
 def verify_proof(proof, root):
+    assert proof["format"] == "kubewitness.dev/audit-proof/v1"
     keys = chain(proof["keys"], root)
     for one in proof["proofs"]:
         claimed = int(one["checkpoint"].split("\n")[1])
