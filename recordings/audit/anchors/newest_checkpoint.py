@@ -8,6 +8,7 @@ so the segment is synced before, which costs nothing where the writer has just d
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class NewestCheckpoints:
     def read(self) -> list[Published]:
         """Of each writer that has one, ordered by origin. Blocks; raises OSError."""
         for writer in writers(self._root):
-            self._look(writer)
+            with suppress(FileNotFoundError):  # sealed or removed in this instant: the next look sees it
+                self._look(writer)
         return sorted(self._found.values())
 
     def _look(self, writer: Path) -> None:

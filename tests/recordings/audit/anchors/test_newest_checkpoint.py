@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recordings.audit.anchors import newest_checkpoint as module
 from recordings.audit.anchors.newest_checkpoint import NewestCheckpoints
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segments import segments
@@ -74,3 +75,17 @@ async def test_a_segment_without_one_leaves_the_one_before(tmp_path: Path) -> No
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         NewestCheckpoints(tmp_path / "none").read()
+
+
+async def test_a_file_that_goes_in_this_instant_is_left_for_the_next_look(tmp_path: Path, monkeypatch: Any) -> None:
+    for name in ("a", "b"):
+        log = bench(tmp_path, name).log()
+        await log.open()
+        await log.close()
+    newest = NewestCheckpoints(tmp_path)
+    really = segments
+    gone = tmp_path / "a" / "gone.ndjson"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "segments", lambda path: [gone] if path.name == "a" else really(path))
+        assert [one.origin for one in newest.read()] == ["acme/b"]
+    assert [one.origin for one in newest.read()] == ["acme/a", "acme/b"]
