@@ -45,6 +45,7 @@ class Model(RuleBasedStateMachine):
         self.begun: list[str] = []
         self.ended: set[str] = set()
         self.seqs: dict[str, int] = {}
+        self.has_failed = False
         self.count = self.starts = 0
         self.log = self.start()
 
@@ -57,6 +58,7 @@ class Model(RuleBasedStateMachine):
             await log.open()
             return log
 
+        self.has_failed |= self.starts > 0 and bool(self.log._ledger.lost)
         newest = segments(self.bench.directory)[-1:] if self.bench.directory.exists() else []
         log = self.run(begin())
         self.bench.disk.safe |= {path: path.stat().st_size for path in newest}  # a start writes them once more
@@ -141,7 +143,8 @@ class Model(RuleBasedStateMachine):
     @rule()
     def the_power_goes(self) -> None:
         """What no sync has covered is gone. After a fault of the disk: test_log_faults.py."""
-        if self.bench.disk.always or not self.log.available or self.log._ledger.lost:
+        self.has_failed |= bool(self.log._ledger.lost)
+        if self.bench.disk.always or not self.log.available or self.has_failed:
             return
         self.run(self.log._abandon())
         for path, size in self.bench.disk.safe.items():
