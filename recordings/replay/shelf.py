@@ -102,7 +102,7 @@ class Follower:
         with open_recording(self._path) as reader:
             skipped = self._seen
             for moment in reader.moments(self._at):
-                if moment.at == self._at and skipped > 0:
+                if skipped > 0:  # they stand first
                     skipped -= 1
                     continue
                 self._seen = self._seen + 1 if moment.at == self._at else 1

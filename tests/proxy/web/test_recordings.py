@@ -66,6 +66,13 @@ async def test_a_person_sees_their_own_and_nothing_is_recorded_of_that(library, 
     assert at.records == []
 
 
+async def test_the_same_subject_at_another_provider_is_another_person(library, ada, at):
+    login = await at.store.get_login(ada.login_id)
+    await library.add(replace(HIS, id="d" * 26, subject=login.identity.subject, issuer="https://other"), SHELL)
+    assert await ids(ada) == [HERS.id]
+    assert (await ada.call("GET", f"/api/v1/recordings/{'d' * 26}")).status == 404
+
+
 async def test_a_role_shows_those_of_others_and_that_is_recorded(library, ada, at):
     at.policy = bound(developer(), auditor("list"))
     assert await ids(ada, "?namespace=bank&text=his") == [HIS.id]

@@ -26,6 +26,7 @@ def typed(*steps: tuple[str, bytes | str]) -> list[str]:
         ([("p", b"rm -rf x\x15ls\r"), ("l", "$ ls")], ["ls"]),
         ([("p", b"cat a b\x17c\r"), ("l", "$ cat a c")], ["cat a c"]),
         ([("p", b"rm x\x03"), ("l", "$ rm x^C"), ("p", b"ls\r"), ("l", "$ ls")], ["ls"]),
+        ([("p", b"x\x03"), ("p", b"hunter2\r"), ("l", "password:")], []),
         ([("p", b"ca\t"), ("p", b"\r"), ("l", "$ cat file")], ["cat file"]),
         ([("p", b"\x1b[A\r"), ("l", "$ make all")], ["make all"]),
         ([("p", b"\x12mak\r"), ("l", "$ make all")], ["make all"]),

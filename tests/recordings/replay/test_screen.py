@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.replay.screen import MAX_COLUMNS, MAX_ROWS, Terminal, bounded, size_of
+from recordings.replay.screen import MAX_COLUMNS, MAX_COMBINING, MAX_ROWS, Terminal, bounded, size_of
 
 
 def told(*output: bytes, size: tuple[int, int] = (20, 4)) -> list[str]:
@@ -171,6 +171,10 @@ def test_resizes_between_anything_raise_nothing(steps):
         terminal.resize(0, size)
     terminal.end()
     assert len(terminal.rows()) == terminal.display.lines
+
+
+def test_a_flood_of_marks_on_one_letter_costs_nothing():
+    assert len(rows(("x" + "\u0330" * 100_000).encode())[0]) <= 1 + MAX_COMBINING
 
 
 SHARED = ["abc", "x" * 9, "\r\n", "\r", "\n", "\b", "\t", "漢", "e\u0301", "ä"]
