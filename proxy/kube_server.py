@@ -28,6 +28,8 @@ from proxy.serving import ServingCertificate, hosts_of, names_of
 from proxy.status import Refusal
 from proxy.streams.streaming import Streaming
 from proxy.upstream import UpstreamPool
+from recordings.audit.record import Outcome, RecordType
+from recordings.recorder.interrupted import seal_interrupted
 from recordings.recorder.store import RecordingStore
 
 
@@ -127,8 +129,34 @@ class KubeServer:
         )
 
     def start(self, listening: socket.socket) -> None:
-        """Serve a bound socket."""
+        """Serve a bound socket, once recordings that a crash left are in order. Raises OSError, LogUnavailableError."""
+        self._seal_interrupted()
         self._listener.start(listening)
+
+    def _seal_interrupted(self) -> None:
+        """Before anything is recorded anew."""
+        for found in seal_interrupted(self._config.recordings_directory, self.writer.name):
+            head = found.head
+            self.writer.log.append(
+                RecordType.RECORDING_SEAL,
+                Outcome.DONE,
+                cluster=head.cluster,
+                login=head.login,
+                source=head.source,
+                body={
+                    "recording": head.id,
+                    "sha256": found.sha256,
+                    "size": found.size,
+                    "chunks": found.chunks,
+                    "received": found.received,
+                    "sent": found.sent,
+                    "duration": found.duration,
+                    "ended": "unknown",
+                    "exit_code": None,
+                    "request": head.audit_id,
+                    "interrupted": True,
+                },
+            )
 
     async def stop(self) -> None:
         """Let what runs end within `kube.limits.drain_timeout`, then cut it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
 from recordings.recorder.recorder import Sealed
+from recordings.recorder.tar_rows import FileRow
 
 READS = frozenset(("get", "list", "watch", "head"))
 OUTCOMES = {
@@ -36,6 +38,8 @@ OUTCOMES = {
     End.CUT: Outcome.ABORTED,
 }
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
+ROWS_IN_A_RECORD = 200
+"""A path may have 4 KiB: so many stay below the cap of a record, which is 1 MiB."""
 MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
@@ -176,6 +180,28 @@ class AuditFilter:
                 "exit_code": recording.outcome.exit_code,
                 "request": context.audit_id,
             },
+        )
+        for start in range(0, len(recording.rows) or bool(recording.doubt), ROWS_IN_A_RECORD):
+            self._files(context, recording, recording.rows[start : start + ROWS_IN_A_RECORD])
+
+    def _files(self, context: RequestContext, recording: Sealed, rows: tuple[FileRow, ...]) -> None:
+        login = context.login
+        body: dict[str, Any] = {
+            "recording": recording.id,
+            "request": context.audit_id,
+            "files": recording.files,
+            "rows": [{**asdict(row), "mode": f"{row.mode:o}"} for row in rows],
+        }
+        if recording.doubt:
+            body["doubt"] = recording.doubt
+        self._log.append(
+            RecordType.STREAM_FILES,
+            Outcome.DONE,
+            cluster=context.credential.cluster,
+            actor=_actor(login.identity) if login is not None else None,
+            login=context.credential.login_id,
+            source=context.source,
+            body=body,
         )
 
     def _pieces(self, context: RequestContext, result: RelayResult) -> tuple[bytes, ...] | None:

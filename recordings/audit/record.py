@@ -47,6 +47,7 @@ class RecordType(StrEnum):
     ROLE_CHANGE = "role.change"
     CONFIG_CHANGE = "config.change"
     RECORDING_SEAL = "recording.seal"
+    STREAM_FILES = "stream.files"
     RECORDING_ACCESS = "recording.access"
     RECORDING_REMOVE = "recording.remove"
     LOG_START = "log.start"
@@ -147,6 +148,21 @@ TYPES: tuple[TypeRow, ...] = (
             ("ended", "exited, failed or unknown"),
             ("exit_code", "of the command, where it was told"),
             ("request", "the audit id of the request"),
+            ("interrupted", "true where a later start sealed it, since the process that recorded came to an end"),
+        ),
+    ),
+    TypeRow(
+        RecordType.STREAM_FILES,
+        "Files that a copy, or any tar in an exec, carried.",
+        (
+            ("recording", "its id"),
+            ("request", "the audit id of the request"),
+            ("files", "how many in all"),
+            (
+                "rows",
+                "{direction, path, kind, size, mode, sha256, complete, target} of each; 200 at most in a record",
+            ),
+            ("doubt", "why rows may be missing"),
         ),
     ),
     TypeRow(

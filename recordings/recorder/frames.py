@@ -42,10 +42,8 @@ class Frame:
     payload: bytes
     offset: int
     digest: bytes
-
-    @property
-    def end(self) -> int:
-        return self.offset + OVERHEAD + len(self.payload)
+    end: int
+    """The offset behind it."""
 
 
 class RecordingDamagedError(RecordingsError):
@@ -87,7 +85,7 @@ def frame_behind(file: BinaryIO, lead: bytes, offset: int, previous: bytes) -> F
         raise RecordingDamagedError("it ends in the middle of a frame", offset)
     if sha256(b"".join((previous, lead, payload))).digest() != digest:
         raise RecordingDamagedError("a frame's digest does not fit what it holds and what was before it", offset)
-    return Frame(FrameKind(kind), payload, offset, digest)
+    return Frame(FrameKind(kind), payload, offset, digest, offset + OVERHEAD + length)
 
 
 def frame_at(file: BinaryIO, offset: int, previous: bytes) -> Frame:

@@ -63,7 +63,7 @@ class RecordingReader:
                 self._check_is_last(frame)
                 if frame.kind is FrameKind.CHUNK:
                     first, _, _ = span(frame.payload)
-                    self._chunks.append((first, Frame(frame.kind, b"", frame.offset, frame.digest)))
+                    self._chunks.append((first, Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)))
                 elif frame.kind is FrameKind.FOOTER:
                     self.footer = read_footer(frame.payload)
         except RecordingDamagedError as error:

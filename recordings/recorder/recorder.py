@@ -10,12 +10,15 @@ from recordings.errors import RecordingsError
 from recordings.recorder.chunks import ChunkBuilder
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.moment import Kind
+from recordings.recorder.tar_command import Direction, tar_command
+from recordings.recorder.tar_rows import FileRow, TarRows
 from recordings.streams.events import Closing, Ending, Event, Role, Side, StrayData, StreamData, StreamEnded
 from recordings.streams.outcome import Outcome
 from recordings.streams.resize import ResizeReader
 
 CHUNK_BYTES = 64 * 1024
 """A chunk is closed at this size: what a crash may lose of a stream that is in a hurry."""
+_CARRIES = {Direction.FROM_POD: Kind.STDOUT, Direction.TO_POD: Kind.STDIN}
 _KINDS = {Role.STDIN: Kind.STDIN, Role.STDOUT: Kind.STDOUT, Role.STDERR: Kind.STDERR, Role.ERROR: Kind.ERROR}
 
 
@@ -41,6 +44,13 @@ class Sealed:
     sent: int
     duration: float
     outcome: Outcome
+    interrupted: bool = False
+    """Sealed by a later start: the process that recorded came to an end."""
+    files: int = 0
+    """How many files a tar stream carried, whether they are in `rows` or not."""
+    rows: tuple[FileRow, ...] = ()
+    doubt: str = ""
+    """Why rows may be missing."""
 
 
 class Keeper(Protocol):
@@ -50,8 +60,8 @@ class Keeper(Protocol):
     def flush_later(self, recorder: Recorder) -> None:
         """Within a second, `flush` is called."""
 
-    def keep(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
-        """A chunk to be written, in order."""
+    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
+        """A chunk to be written, in order, and what of a tar stream is in it."""
 
     async def sync(self, recorder: Recorder) -> None:
         """Return when all that was kept is on the disk. Raises RecordingFailedError."""
@@ -73,12 +83,15 @@ class Recorder:
         "_last",
         "_limit",
         "_resizes",
+        "_tar",
+        "_tar_kind",
         "cause",
         "handle",
         "head",
         "is_waiting",
         "received",
         "sent",
+        "tar_rows",
     )
 
     def __init__(self, head: RecordingHead, keeper: Keeper, *, max_bytes: int) -> None:
@@ -94,6 +107,11 @@ class Recorder:
         self._last = 0
         self._builder = ChunkBuilder()
         self._resizes = ResizeReader()
+        found = None if head.tty or head.subresource != "exec" else tar_command(head.command)
+        self.tar_rows = None if found is None else TarRows(found.direction, skipped=found.skipped)
+        """Fed and read by the store's thread."""
+        self._tar: list[bytes] = []
+        self._tar_kind = None if found is None else _CARRIES[found.direction]
         self._drained: Callable[[], None] | None = None
         self._failed: Callable[[RecordingFailedError], None] | None = None
 
@@ -129,8 +147,11 @@ class Recorder:
             for size in self._resizes.feed(event.data):
                 self._add(at, Kind.RESIZE, f"{size.width}x{size.height}".encode())
         elif event.role in _KINDS:
+            kind = _KINDS[event.role]
             self._count(event.side, len(event.data))
-            self._add(at, _KINDS[event.role], event.data)
+            if kind is self._tar_kind:
+                self._tar.append(event.data)
+            self._add(at, kind, event.data)
 
     def _count(self, side: Side, size: int) -> None:
         if side is Side.CLIENT:
@@ -154,7 +175,8 @@ class Recorder:
         self.is_waiting = False
         if self._builder:
             self._handed += len(self._builder)
-            self._keeper.keep(self, *self._builder.take())
+            tar, self._tar = self._tar, []
+            self._keeper.keep(self, self._builder.take(), b"".join(tar))
 
     async def stored(self) -> None:
         """Return when everything taken so far is on the disk. Raises RecordingFailedError."""

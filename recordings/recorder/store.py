@@ -22,6 +22,7 @@ from recordings.recorder.directory import SUFFIX, day_of
 from recordings.recorder.footer import Footer, footer_payload, head_payload, index_of
 from recordings.recorder.frames import MAGIC, START, FrameKind, sealed
 from recordings.recorder.head import ID, RecordingHead
+from recordings.recorder.interrupted import mark_open, unmark
 from recordings.recorder.recorder import Recorder, RecordingFailedError, Sealed
 from recordings.streams.outcome import Outcome
 
@@ -112,11 +113,11 @@ class RecordingStore:
             if recorder.is_waiting:
                 recorder.flush()
 
-    def keep(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
+    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
         if self._jobs.qsize() > MAX_WAITING_JOBS:
             self._fail(recorder, "the disk does not keep up with what is to be recorded")
             return
-        self._jobs.put(lambda: self._write_chunk(recorder, first, last, raw))
+        self._jobs.put(lambda: self._write_chunk(recorder, chunk, tar))
 
     async def sync(self, recorder: Recorder) -> None:
         await self._run(lambda: self._disk.sync(_file(recorder).fd), recorder)
@@ -132,7 +133,7 @@ class RecordingStore:
 
     async def discard(self, recorder: Recorder) -> None:
         try:
-            await self._run(lambda: _file(recorder).path.unlink(missing_ok=True), recorder)
+            await self._run(lambda: self._forget(recorder), recorder)
         finally:
             self._open.discard(recorder)
             self._jobs.put(lambda: self._let_go(recorder))
@@ -177,6 +178,7 @@ class RecordingStore:
         fd = self._disk.open(path)
         file = _File(fd, path, START)
         try:
+            mark_open(self._directory, self._writer, head.id)
             self._put(file, MAGIC)
             self._frame(file, FrameKind.HEAD, head_payload(head))
             self._disk.sync(fd)
@@ -196,10 +198,13 @@ class RecordingStore:
                 path.mkdir(mode=0o700, exist_ok=True)
                 self._disk.sync_directory(path.parent)
 
-    def _write_chunk(self, recorder: Recorder, first: int, last: int, raw: bytes) -> None:
+    def _write_chunk(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
         if recorder.cause:
             return
         file = _file(recorder)
+        first, last, raw = chunk
+        if recorder.tar_rows is not None:
+            recorder.tar_rows.feed(tar)
         try:
             file.chunks.append((first, file.size))
             self._frame(file, FrameKind.CHUNK, self._packer.packed(first, last, raw))
@@ -234,6 +239,7 @@ class RecordingStore:
         )
         self._frame(file, FrameKind.FOOTER, footer_payload(footer))
         self._disk.sync(file.fd)
+        unmark(self._directory, self._writer, recorder.head.id)
         return Sealed(
             recorder.head.id,
             file.whole.hexdigest(),
@@ -243,12 +249,26 @@ class RecordingStore:
             recorder.sent,
             elapsed / 1_000_000,
             outcome,
+            **_rows(recorder),
         )
+
+    def _forget(self, recorder: Recorder) -> None:
+        _file(recorder).path.unlink(missing_ok=True)
+        unmark(self._directory, self._writer, recorder.head.id)
 
     def _let_go(self, recorder: Recorder) -> None:
         file, recorder.handle = recorder.handle, None
         if isinstance(file, _File):
             self._disk.close(file.fd)
+
+
+def _rows(recorder: Recorder) -> dict[str, Any]:
+    """What a tar stream carried, as `Sealed` has it."""
+    tar = recorder.tar_rows
+    if tar is None:
+        return {}
+    tar.end()
+    return {"files": tar.files, "rows": tuple(tar.rows), "doubt": tar.doubt}
 
 
 def _check(recorder: Recorder) -> None:

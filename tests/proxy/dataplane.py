@@ -202,6 +202,7 @@ class Log:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.seals: list[dict[str, Any]] = []
+        self.files: list[dict[str, Any]] = []
         self.cause = ""
         self.refuse: set[Outcome] = set()
         """Outcomes that cannot be appended."""
@@ -219,8 +220,8 @@ class Log:
         if self.cause or outcome in self.refuse:
             raise LogUnavailableError(self.cause or "it broke just now")
         if event is None:
-            assert record_type is RecordType.RECORDING_SEAL
-            self.seals.append(members["body"])
+            kept = {RecordType.RECORDING_SEAL: self.seals, RecordType.STREAM_FILES: self.files}
+            kept[record_type].append(members["body"])
             return len(self.records)
         assert record_type is RecordType.KUBE_REQUEST
         status, annotations = event.get("responseStatus", {}), event.get("annotations", {})

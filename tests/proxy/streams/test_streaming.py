@@ -1,6 +1,8 @@
 """Claims about whole streams: what each side gets, what the recording holds, what the log says."""
 
 import asyncio
+import io
+import tarfile
 
 import pytest
 
@@ -306,3 +308,30 @@ async def test_a_debug_container_and_the_attach_that_follows_are_one_story(tmp_p
         )
         assert made.annotations[DEBUG_CONTAINER] == attached.annotations[DEBUG_CONTAINER] == "c"
         assert attached.annotations[DEBUG_REQUEST] == made.audit_id
+
+
+async def test_files_of_a_copy_are_rows_in_the_log(tmp_path):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        for number in range(3):
+            info = tarfile.TarInfo(f"file-{number}")
+            info.size = number
+            archive.addfile(info, io.BytesIO(b"x" * number))
+    conversation = Conversation("exec-websocket-1.37")
+    target = b"/api/v1/namespaces/default/pods/p/exec?command=tar&command=cf&command=-&command=x&stdout=true"
+    asked_for = conversation.request.split(b" ")[1]
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        conversation.request = conversation.request.replace(asked_for, target)
+        client, server = await begun(it, conversation)
+        for at in range(0, len(data.getvalue()), 4000):
+            piece = data.getvalue()[at : at + 4000]
+            server.receive(b"\x82\x7e" + (len(piece) + 1).to_bytes(2) + b"\x01" + piece)
+        server.end()
+        await gone(client)
+        (files,) = it.log.files
+    assert [(row["path"], row["size"], row["direction"]) for row in files["rows"]] == [
+        ("file-0", 0, "from-pod"),
+        ("file-1", 1, "from-pod"),
+        ("file-2", 2, "from-pod"),
+    ]
+    assert files["files"] == 3

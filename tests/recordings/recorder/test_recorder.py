@@ -15,7 +15,8 @@ class Keeper:
     def flush_later(self, recorder):
         self.later.append(recorder)
 
-    def keep(self, recorder, first, last, raw):
+    def keep(self, recorder, chunk, tar):
+        first, last, raw = chunk
         self.kept.append((first, last, len(raw)))
 
 

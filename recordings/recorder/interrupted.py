@@ -1,0 +1,113 @@
+"""Recordings that a crash interrupted: found by the mark that stands while one is made, and sealed at the next start.
+
+A mark is an empty file `open/<writer>/<id>` beside the recordings. What a crash tore is cut; every whole chunk stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from recordings.audit.new_file import sync_directory
+from recordings.recorder.chunks import moments, span
+from recordings.recorder.directory import RecordingDirectory
+from recordings.recorder.footer import Footer, footer_payload, index_of, read_head
+from recordings.recorder.frames import Frame, FrameKind, RecordingDamagedError, frames, sealed
+from recordings.recorder.head import ID, RecordingHead
+from recordings.recorder.moment import OUTPUT, Kind
+from recordings.streams.outcome import Ended
+
+OPEN = "open"
+WHY = "the process that recorded it came to an end"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """One that was sealed now. `size` and `sha256` are its file's; the rest what could be read of it."""
+
+    head: RecordingHead
+    sha256: str
+    size: int
+    chunks: int
+    received: int
+    sent: int
+    duration: float
+
+
+def mark_open(root: Path, writer: str, recording: str) -> None:
+    """A recording begins. Raises OSError."""
+    folder = root / OPEN / writer
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / recording).touch(mode=0o600)
+    sync_directory(folder)
+
+
+def unmark(root: Path, writer: str, recording: str) -> None:
+    """It has its footer, or was taken away."""
+    (root / OPEN / writer / recording).unlink(missing_ok=True)
+
+
+def seal_interrupted(root: Path, writer: str) -> Iterator[Interrupted]:
+    """Seal what this writer left open; to be called before it begins anew. Each mark goes once its recording is given,
+    so that a crash in between finds it again. Raises OSError.
+    """
+    folder = root / OPEN / writer
+    marks = sorted(path for path in folder.iterdir() if ID.fullmatch(path.name)) if folder.is_dir() else []
+    directory = RecordingDirectory(root)
+    for mark in marks:
+        path = directory.path_of(mark.name)
+        found = _seal(path) if path is not None else None
+        if found is not None:
+            yield found
+        mark.unlink(missing_ok=True)
+
+
+def _seal(path: Path) -> Interrupted | None:
+    """None for a file of which not even the head was written, which is taken away."""
+    with path.open("r+b") as file:
+        head: RecordingHead | None = None
+        last: Frame | None = None
+        index: list[tuple[int, int]] = []
+        carried = _Carried()
+        with suppress(RecordingDamagedError):  # what is behind the last whole frame is cut
+            for frame in frames(file):
+                if frame.kind is FrameKind.HEAD and last is None:
+                    head = read_head(frame.payload)
+                elif frame.kind is FrameKind.CHUNK:
+                    index.append((span(frame.payload)[0], frame.offset))
+                    carried.add(frame.payload)
+                last = Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)
+        if head is None or last is None:
+            path.unlink()
+            return None
+        if last.kind is not FrameKind.FOOTER:
+            footer = Footer(
+                Ended.UNKNOWN, None, "", WHY, carried.received, carried.sent, carried.last, len(index), index_of(index)
+            )
+            data, _ = sealed(last.digest, FrameKind.FOOTER, footer_payload(footer))
+            file.truncate(last.end)
+            file.seek(last.end)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+    return Interrupted(head, digest, size, len(index), carried.received, carried.sent, carried.last / 1_000_000)
+
+
+class _Carried:
+    """Bytes from the client and to it, and the time of the last moment in microseconds."""
+
+    def __init__(self) -> None:
+        self.received = self.sent = self.last = 0
+
+    def add(self, payload: bytes) -> None:
+        for moment in moments(payload):
+            self.received += len(moment.data) if moment.kind is Kind.STDIN else 0
+            self.sent += len(moment.data) if moment.kind in OUTPUT else 0
+            self.last = moment.at
