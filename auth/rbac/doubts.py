@@ -47,7 +47,3 @@ def _unheeded(role: Role) -> Iterator[tuple[str, str]]:
     for name, verbs in (("requireReason", role.options.require_reason), ("requireMFA", role.options.require_mfa)):
         if verbs:
             yield f"spec.options.{name}", f"this version cannot ask, so it refuses: {' '.join(verbs)}"
-    if role.options.record == "strict":
-        yield "spec.options.record", "this version does not heed it; `audit.durability: strict` holds for every request"
-    if role.options.max_streams is not None:
-        yield "spec.options.maxStreams", "this version does not heed it: streams are not counted"

@@ -30,13 +30,15 @@ def test_a_plain_role_that_is_bound_leaves_none() -> None:
         ({"deny": (rule("get", requestable=True),)}, "spec.deny[0].requestable: this version knows no requests"),
         ({"allow": SOME, "options": Options(require_reason=("exec",))}, ASK.format("Reason") + "exec"),
         ({"allow": SOME, "options": Options(require_mfa=("exec", "get"))}, ASK.format("MFA") + "exec get"),
-        ({"allow": SOME, "options": Options(record="strict")}, "spec.options.record: this version does not heed it"),
-        ({"allow": SOME, "options": Options(max_streams=0)}, "spec.options.maxStreams: this version does not heed it"),
     ],
 )  # fmt: skip
 def test_what_is_hardly_meant_is_named(fields: dict[str, Any], doubt: str) -> None:
     (found,) = doubts([role(**fields)], BOUND)
     assert found.startswith(f"Role dev: {doubt}")
+
+
+def test_options_that_are_obeyed_are_no_doubt() -> None:
+    assert doubts([role(SOME, options=Options(record="strict", max_streams=0))], BOUND) == []
 
 
 def test_a_role_that_nobody_has_is_named_with_its_place() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -89,3 +90,19 @@ async def test_before_it_is_open_and_after_it_is_closed_it_says_so(tmp_path: Pat
     await store.close()
     with pytest.raises(StoreError):
         await store.generation()
+
+
+async def test_many_logins_are_read_without_holding_up_the_loop(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def decode(row: tuple[object, ...]) -> object:
+        threads.append(threading.current_thread())
+        return row
+
+    await store.add_login(login())
+    monkeypatch.setattr("auth.state.sqlite._login", decode)
+    await store.live_logins(login().created_at)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings.audit.record import Outcome
@@ -123,6 +123,7 @@ async def test_who_names_somebody_else_is_refused_or_asks_by_the_roles(name, val
         assert it.server.seen == []
 
 
+@settings(deadline=None)
 @given(
     st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_.", max_size=20),
     st.sampled_from(["Impersonate-", "impersonate_", "X-Remote-", "x_remote_"]),
@@ -209,6 +210,7 @@ NAMES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_any_mixture_of_headers_gives_our_identity_or_no_request(seed):
     chosen = random.Random(seed)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proxy.dataplane import PODS, request, run_plane, settle
@@ -62,6 +62,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in zip([0, *ends], ends, strict=False) if start < end]
 
 
+@settings(deadline=None)
 @given(mutated() | st.binary(max_size=400), st.lists(st.integers(0, 2000), max_size=5), st.data())
 def test_it_answers_waits_or_ends_whatever_comes(data, places, choose):
     answer = choose.draw(st.sampled_from(ANSWERS))
@@ -87,6 +88,7 @@ def test_it_answers_waits_or_ends_whatever_comes(data, places, choose):
     run_plane(feed)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES[:6]), min_size=1, max_size=6), st.lists(st.integers(0, 4000), max_size=8))
 def test_good_requests_however_they_are_cut_are_each_one_request(pieces, places):
     pieces = [piece for piece in pieces if b"watch=1" not in piece]

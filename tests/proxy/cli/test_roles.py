@@ -73,9 +73,9 @@ def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_doubts_are_told_and_fail_where_that_is_asked_for(roles: Path) -> None:
-    change(roles, "  allow:\n", "  options: {maxStreams: 5}\n  allow:\n")
+    change(roles, "  allow:\n", "  options: {requireMFA: [get]}\n  allow:\n")
     done = run(str(roles))
-    assert (done.return_value, "warn  roles  dev.yaml:6: Role dev: spec.options.maxStreams" in done.output) == (0, True)
+    assert (done.return_value, "warn  roles  dev.yaml:6: Role dev: spec.options.requireMFA" in done.output) == (0, True)
     assert run(str(roles), "--strict").return_value == 1
 
 
