@@ -26,7 +26,7 @@ from recordings.audit.verify import verify
 from recordings.errors import LogUnavailableError
 from tests.recordings.audit.conftest import ROOT, Bench
 
-EXAMPLES = int(os.environ.get("KWIT_MODEL_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("KWIT_MODEL_EXAMPLES", "25"))
 STEPS = 30
 REQUEST = RecordType.KUBE_REQUEST
 

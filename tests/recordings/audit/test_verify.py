@@ -378,6 +378,18 @@ def the_newest_segment_signed_anew_as_another_log(log: Log) -> Iterator[Files]:
     )
 
 
+def another_past_signed_with_the_stolen_newest_key(log: Log) -> Iterator[Files]:
+    """The newest segment goes on from a log of as many lines, or fewer, that never was."""
+    thief = Ed25519Signer.of("acme/audit/node-0", log.stolen)
+    name, parts = at(log, -1)
+    size = parse_header(parts[0]).size
+    past = Tree()
+    past.extend(b"%d" % number for number in range(size))
+    header = json.loads(parts[0])
+    header["header"].update(signed_fields(thief.public.name, past, thief.public))
+    yield with_lines(log, name, rewritten([json.dumps(header).encode(), *parts[1:]], thief, lambda line: line))
+
+
 def segments_renamed_in_order(log: Log) -> Iterator[Files]:
     for name in names(log.files):
         number = int(name.split(".")[0])
@@ -420,6 +432,7 @@ MUTANTS = [
     sealed_segments_signed_anew_with_the_stolen_newest_key,
     sealed_lines_cut_with_the_stolen_newest_key,
     the_newest_segment_signed_anew_as_another_log,
+    another_past_signed_with_the_stolen_newest_key,
     segments_renamed_in_order,
     a_header_edited,
 ]
@@ -560,6 +573,38 @@ def test_a_damaged_checkpoint_is_named_itself(log: Log, judged: Callable[..., Ve
     (finding,) = judged(with_lines(log, name, parts)).findings
     assert (finding.first_line, finding.last_line, len(raw)) == (number + 1, number + 1, 68)
     assert finding.message.startswith("a checkpoint: ")
+
+
+def test_a_segment_that_goes_on_from_another_past_is_named_by_its_header(
+    log: Log, judged: Callable[..., Verdict]
+) -> None:
+    (files,) = another_past_signed_with_the_stolen_newest_key(log)
+    name = names(log.files)[-1]
+    end = len(lines(files[name])[0]) + 1
+    assert judged(files).findings == [
+        Finding(Kind.ALTERED, name, "the header does not go on from the segment before", 1, 1, 0, end)
+    ]
+
+
+def test_a_segment_behind_a_gap_is_named_by_its_header_with_how_many_lines_are_missing(
+    log: Log, judged: Callable[..., Verdict]
+) -> None:
+    first, second, *_ = names(log.files)
+    count, header = len(lines(log.files[first])), lines(log.files[second])[0]
+    found = judged({name: data for name, data in log.files.items() if name != first}).findings
+    assert found == [
+        Finding(
+            Kind.MISSING, second, f"{count} lines of the log are missing before this segment", 1, 1, 0, len(header) + 1
+        ),
+        Finding(Kind.MISSING, "keys", f"the segment that holds line 1 to line {count} of the log is not here"),
+    ]
+
+
+def test_what_cannot_be_judged_is_counted_all_the_same(log: Log, judged: Callable[..., Verdict]) -> None:
+    name = names(log.files)[1]
+    damaged = {**log.files, name: log.files[name].replace(b'{"header"', b'{"hoader"', 1)}
+    true, found = judged(log.files), judged(damaged)
+    assert (found.lines, found.bytes) == (true.lines, true.bytes)
 
 
 def test_what_comes_after_a_damaged_segment_is_still_verified(log: Log, judged: Callable[..., Verdict]) -> None:
