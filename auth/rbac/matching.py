@@ -47,6 +47,10 @@ _CLUSTER_SCOPED = frozenset(
 """Kubernetes' own resources without a namespace. Any other is taken to have one when a rule speaks of namespaces."""
 
 
+OWN_GROUP = "kubewitness.dev"
+"""Of what is asked of us and of no cluster: `recordings`, `records`."""
+
+
 class Match(IntEnum):
     """PARTLY: the request reaches further than the rule, as a list does beyond a rule about one name."""
 
@@ -73,11 +77,15 @@ class PersonalRule:
         if not a.is_resource_request:
             verb = a.verb in self.verbs or "*" in self.verbs
             return Match.YES if verb and any(url.matches(a.path) for url in self.urls) else Match.NO
-        if a.api_group not in self.groups and "*" not in self.groups:
+        if not self._group(a.api_group):
             return Match.NO
         if not (self._own(a) if a.verb in OWN_VERBS else self._plain(a)):
             return Match.NO
         return self._reach(a)
+
+    def _group(self, api_group: str) -> bool:
+        """`*` allows every group of a cluster and not our own: who may read what others typed is named, never meant."""
+        return api_group in self.groups or ("*" in self.groups and (self.deny or api_group != OWN_GROUP))
 
     def _plain(self, a: Attributes) -> bool:
         if a.verb not in self.verbs and not ("*" in self.verbs and (self.deny or a.verb in KUBERNETES_VERBS)):

@@ -140,3 +140,15 @@ def test_paths_are_granted_by_their_rules_and_by_no_other() -> None:
     asked = [ask(path=path, is_resource_request=False) for path in paths]
     assert [a.path for a in asked if allowed(p, a)] == ["/metrics", "/logs/x"]
     assert not allowed(p, replace(asked[0], verb="post"))
+
+
+@pytest.mark.parametrize("resource", ["recordings", "records"])
+def test_what_others_typed_is_read_by_whom_a_role_names_for_it_and_by_no_star(resource: str) -> None:
+    def asked() -> Any:
+        return ask("get", resource, api_group="kubewitness.dev")
+
+    everything = Rule(("get",), ("*",), ("*",))
+    named = Rule(("get",), ("kubewitness.dev",), (resource,))
+    assert not allowed(policy(role((everything,))), asked())
+    assert allowed(policy(role((named,))), asked())
+    assert not allowed(policy(role((named,), (everything,))), asked())
