@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recordings.audit.cursor import Place
 from recordings.audit.encode import encode, rfc3339
-from recordings.audit.feed import Feed
+from recordings.audit.feed import Feed, _signed_end
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.sealing import seal
 from recordings.audit.segment_files import remove
@@ -103,8 +103,40 @@ def test_what_was_removed_unread_is_counted(tmp_path: Path) -> None:
 
 def test_lines_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / segment_name(1, 0)
-    path.write_bytes(encode({"header": {}}) + line(1) + b"\x00\n[]\n" + line(2))
+    odd = b'\x00\n[]\n{"type":"x"}\n{"seq":9}\n{"type":"x","seq":"9"}\n'
+    path.write_bytes(encode({"header": {}}) + line(1) + odd + line(2))
     assert seqs(Feed(tmp_path)) == [1, 2]
+
+
+async def test_a_place_is_the_end_of_its_records_line(signed: Bench) -> None:
+    log = signed.log()
+    await log.open()
+    for number in range(5):
+        await log.durable(log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": f"change {number}"}))
+    await log.close()
+    found = list(Feed(signed.directory.parent).more())
+    data = {path.name: path.read_bytes() for path in segments(signed.directory)}
+    for fed in found:
+        before = data[segment_name(fed.place.segment, fed.place.attempt)][: fed.place.byte]
+        assert before.endswith(b"\n" + encode(fed.record))
+    assert [fed.record["seq"] for fed in found] == [one["seq"] for one in signed.records()]
+
+
+async def test_the_unsigned_end_moves_with_where_one_stands(signed: Bench) -> None:
+    """From anywhere in the open segment, what is behind its last checkpoint is not given."""
+    log = signed.log()
+    await log.open()
+    for number in range(3):
+        await log.durable(log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": f"change {number}"}))
+    log.append(RecordType.CONFIG_CHANGE, Outcome.DONE, body={"what": "not signed"})
+    everything = list(Feed(signed.directory.parent).more())
+    assert [fed.record["seq"] for fed in everything] == [1, 2, 3, 4]
+    for number, fed in enumerate(everything, 1):
+        later = Feed(signed.directory.parent, {signed.directory.name: fed.place})
+        assert [one.record["seq"] for one in later.more()] == [1, 2, 3, 4][number:]
+    await log.close()
+    (path,) = segments(signed.directory)
+    assert _signed_end(path, 0, path.stat().st_size) == path.stat().st_size
 
 
 def test_sealed_segments_from_before_are_passed_over_only_where_nothing_was_read(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ async def test_everything_but_the_newest_segment_is_sealed_and_reads_as_before(l
     assert ready(log, later(log)) == []
 
 
+async def test_a_segment_of_many_frames_is_sealed_like_one_of_one(log: Path, monkeypatch: Any) -> None:
+    before = lines(log)
+    monkeypatch.setattr(sealing, "FRAME_BYTES", 700)
+    seal_all(log)
+    assert lines(log) == before
+    assert [one.findings for one in verify(log.parent, ROOT.public)] == [[]]
+
+
 async def test_a_sealed_log_verifies_and_goes_on(log: Path, signed: Bench) -> None:
     seal_all(log)
     assert [one.findings for one in verify(log.parent, ROOT.public)] == [[]]

@@ -40,6 +40,10 @@ def test_what_is_kept_and_how_much_the_rest_takes(writer: Path) -> None:
         (SECOND, sum(size for name, size in sizes.items() if name.startswith("00000000000000000003."))),
     ]
     assert others == 3 + sizes[THIRD]
+    second = writer.parent / "node-1"
+    second.mkdir()
+    (second / FIRST).write_bytes(b"x" * 1000)
+    assert kept(writer.parent) == (found, others + 1000)
 
 
 def test_a_removed_segment_leaves_nothing_and_takes_nothing_else(writer: Path) -> None:
