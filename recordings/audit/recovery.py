@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -25,7 +26,7 @@ from recordings.audit.note import NoteError
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segment_header import parse_header
 from recordings.audit.segment_scan import SegmentScan
-from recordings.audit.segments import BLOCK_BYTES, backwards, forwards, segment_number, segments
+from recordings.audit.segments import BLOCK_BYTES, backwards, forwards, is_sealed, segment_number, segments
 from recordings.audit.stored import open_stored
 
 WRITTEN_AGAIN_BYTES = 32 << 20
@@ -66,6 +67,11 @@ def recover(directory: Path) -> Recovered:
     if last_run:
         found.tree = _tree_before(paths)
         _recover_last(last_run[-1], found)
+        if any(map(_is_after_a_failure, last_run)):
+            for path in last_run[:-1]:
+                with suppress(FileNotFoundError):  # sealed meanwhile: that is a copy, and on the disk
+                    if not is_sealed(path):
+                        _write_again(path, path.stat().st_size)
     return found
 
 
@@ -73,6 +79,12 @@ def intent_key(record: Mapping[str, Any]) -> str:
     """What an intent and its outcome share: the Event's audit id, or the record's id where there is no Event."""
     event = record.get("event")
     return str(event.get("auditID")) if isinstance(event, Mapping) else str(record.get("id"))
+
+
+def _is_after_a_failure(path: Path) -> bool:
+    """A segment that went on where the one before had failed, and so cannot say what the log held then."""
+    header = _read(next(forwards(path), b"")).get("header")
+    return isinstance(header, Mapping) and header.get("start") is False and "open_from" not in header
 
 
 def _last_run(found: list[Path]) -> list[Path]:

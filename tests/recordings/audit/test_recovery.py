@@ -227,6 +227,39 @@ def test_intents_are_found_over_the_borders_of_blocks(tmp_path: Path, monkeypatc
     assert list(recover(tmp_path).open_intents) == ["two"]
 
 
+async def test_segments_that_were_given_up_are_written_once_more_too(
+    signed: Bench, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[str] = []
+    write_again = recovery._write_again
+
+    def noted(path: Path, end: int) -> None:
+        again.append(path.name)
+        write_again(path, end)
+
+    monkeypatch.setattr(recovery, "_write_again", noted)
+    log = signed.log()
+    await log.open()
+    log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    signed.disk.always = {"sync"}
+    log._sync_tick()
+    await until(lambda: not log.available)
+    signed.disk.always = set()
+    await until(lambda: log.available)
+    await log.durable(log.append(RecordType.CONFIG_CHANGE, Outcome.DONE))
+    await log._abandon()
+    first, second = (path.name for path in segments(signed.directory))
+    recover(signed.directory)
+    assert again == [second, first]
+    again.clear()
+    log = signed.log()
+    await log.open()
+    await log.close()
+    again.clear()
+    recover(signed.directory)
+    assert len(again) == 1
+
+
 def test_what_may_be_in_the_kernels_memory_alone_is_written_and_synced_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
