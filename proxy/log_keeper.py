@@ -131,13 +131,17 @@ async def _apart(root: Path, now: float) -> Round:
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(str(root), now, theirs), name="kwit-sealing", daemon=True
     )
+    starting = asyncio.ensure_future(asyncio.to_thread(process.start))
     try:
-        await asyncio.to_thread(process.start)
+        await asyncio.shield(starting)
         theirs.close()
         return await asyncio.to_thread(_received, ours)
     finally:
-        process.kill()
-        await asyncio.to_thread(process.join)
+        await asyncio.wait([starting])  # its thread goes on where we are cancelled meanwhile
+        theirs.close()
+        if process.pid is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
         ours.close()
 
 

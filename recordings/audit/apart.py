@@ -35,16 +35,19 @@ async def asked(root: Path, question: Question | str) -> AsyncGenerator[list[Rec
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(str(root), question, theirs), name="kwit-asking", daemon=True
     )
+    starting = asyncio.ensure_future(asyncio.to_thread(process.start))
     try:
         async with asyncio.timeout(MAX_SECONDS):
-            await asyncio.to_thread(process.start)
+            await asyncio.shield(starting)
             theirs.close()
             while batch := await asyncio.to_thread(_received, ours):
                 yield batch
     finally:
+        await asyncio.wait([starting])  # its thread goes on where we are cancelled meanwhile
         theirs.close()
-        process.kill()
-        await asyncio.shield(asyncio.to_thread(process.join))
+        if process.pid is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
         ours.close()
 
 

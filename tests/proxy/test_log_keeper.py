@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 from base64 import b64encode
 from pathlib import Path
@@ -198,3 +199,18 @@ async def test_it_works_until_it_is_stopped_and_survives_what_nobody_foresaw(
     await one.log.close()
     assert len(said) == rounds
     assert "please report it" in said[0]
+
+
+async def test_stopped_in_the_middle_of_a_round_it_leaves_no_process(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await web(root)
+    monkeypatch.setattr("proxy.log_keeper.ROUND_SECONDS", 0.0)
+    for turns in (2, 5, 20):
+        one.keeper.start()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await one.keeper.stop()
+        assert [each.name for each in multiprocessing.active_children()] == []
+    await one.log.close()
+    assert one.said == []
