@@ -744,6 +744,14 @@ def test_a_segment_more_than_was_removed_in_order_is_missing(log: Log, without: 
     assert not verdict.is_whole
 
 
+def test_the_newest_segment_is_missing_where_only_the_one_before_was_removed_in_order(
+    log: Log, without: Callable[..., list[Verdict]]
+) -> None:
+    verdict, _ = without(slice(-2, None), stretch(log, -2, -1))
+    assert [one.kind for one in verdict.findings] == [Kind.MISSING] * 2
+    assert verdict.removed == 0
+
+
 @pytest.mark.parametrize("change", [{"origin": "acme/audit/node-1"}, {"root": "x"}, {"start": 1}, {"end": "9"}])
 def test_another_removal_excuses_nothing(
     log: Log, without: Callable[..., list[Verdict]], change: dict[str, object]
