@@ -111,7 +111,8 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 def described(one: Verdict) -> list[str]:
     """A verdict for people; what comes from the files is harmless to a terminal."""
     name = harmless(one.origin or one.directory)
-    facts = f"{one.records:,} records in {one.segments:,} segments, {one.bytes:,} bytes"
+    plural = "" if one.segments == 1 else "s"
+    facts = f"{one.records:,} records in {one.segments:,} segment{plural}, {one.bytes:,} bytes"
     lines = [f"{name}: {'whole' if one.is_whole else 'NOT WHOLE'}. {facts}."]
     lines += [f"  {each.kind.upper():<9} {harmless(each.place)}: {harmless(each.message)}" for each in one.findings]
     lines += [f"  note      {harmless(notice)}" for notice in one.notices]

@@ -46,7 +46,8 @@ def verify(*, recordings: tuple[str, ...], directory: Path | None, log: Path | N
             bad += 1
             click.echo(f"{missing}: the log sealed it, and it is not there")
     compared = "" if sealed is not None else "; give --log to compare with what the audit log sealed"
-    say(f"{count} recordings, {bad} with findings{compared}")
+    plural = "" if count == 1 else "s"
+    say(f"{count} recording{plural}, {bad} with findings{compared}")
     return 1 if bad else 0
 
 

@@ -69,7 +69,7 @@ def test_a_whole_log_is_exit_code_0_and_says_what_is_unanchored(log: Path, out: 
     assert main(["audit", "verify", "--key", KEY]) == 0
     text, error = out()
     assert error == ""
-    assert text.splitlines()[0].startswith("acme/audit/node-0: whole. 3 records in 1 segments, ")
+    assert text.splitlines()[0].startswith("acme/audit/node-0: whole. 3 records in 1 segment, ")
     assert text.splitlines()[2] == (
         "  anchored  none; 6 lines have no checkpoint kept elsewhere: loss of the newest would go unseen (--anchor)"
     )

@@ -32,7 +32,7 @@ async def test_a_whole_recording_has_no_findings(path, capsys):
     assert run(["recordings", "verify", str(path)]) == 0
     assert run(["recordings", "verify", HEAD.id, "--dir", str(path.parents[3])]) == 0
     assert run(["recordings", "verify", "--dir", str(path.parents[3])]) == 0
-    assert "1 recordings, 0 with findings" in capsys.readouterr().err
+    assert "1 recording, 0 with findings" in capsys.readouterr().err
 
 
 async def test_a_changed_byte_is_found(path, capsys):
