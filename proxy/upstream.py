@@ -26,6 +26,7 @@ from proxy.http1 import (
 from proxy.keep_alive import keep_alive
 from proxy.outbox import Outbox
 from proxy.received import buffer, received
+from proxy.streams.tls_stream import TlsStream
 from proxy.streams.upstream_stream import UpstreamStream
 
 IDLE_SECONDS = 60.0
@@ -292,14 +293,16 @@ class UpstreamPool:
             return await self._open_stream(endpoint)
 
     async def _open_stream(self, endpoint: Endpoint) -> UpstreamStream:
+        context, name = endpoint.ssl_context(), endpoint.server_hostname
         transport, stream = await self._loop.create_connection(
-            UpstreamStream,
-            endpoint.host,
-            endpoint.port,
-            ssl=endpoint.ssl_context(),
-            server_hostname=endpoint.server_hostname,
+            lambda: TlsStream(context, name, self._loop), endpoint.host, endpoint.port
         )
         keep_alive(transport.get_extra_info("socket"))
+        try:
+            await stream.ready
+        except BaseException:
+            stream.abort()
+            raise
         return stream
 
     def give_back(self, connection: UpstreamConnection, now: float) -> None:

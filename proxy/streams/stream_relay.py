@@ -180,7 +180,10 @@ class StreamRelay:
             self._pass_refusal(data)
 
     def upstream_lost(self) -> None:
-        if self._phase is _Phase.STREAM or (
+        if self._phase is _Phase.STREAM and self._is_unfinished():
+            self.why = "the API server ended the stream and did not say how the command ended"
+            self._end(End.DONE, self.why)
+        elif self._phase is _Phase.STREAM or (
             self._phase is _Phase.REFUSED and type(self._refusal).__name__ == "UnboundedBody"
         ):
             self._end(End.DONE, "")

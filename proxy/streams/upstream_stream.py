@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Protocol, cast
 
 from proxy.received import buffer, received
+
+_ESTABLISHED = 1
+"""tcpi_state of tcp(7): anything else behind a connection that was made means that the other side has closed."""
+
+
+def _is_closed_by_peer(transport: asyncio.Transport) -> bool:
+    """Whether a FIN is here already, though what came before it may be unread. Linux tells; elsewhere nobody does."""
+    connection = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_INFO", None)
+    if connection is None or option is None:
+        return False
+    return bool(connection.getsockopt(socket.IPPROTO_TCP, option, 1)[0] != _ESTABLISHED)
 
 
 class UpstreamOwner(Protocol):
@@ -34,7 +47,10 @@ class UpstreamStream(asyncio.BufferedProtocol):
         return buffer()
 
     def buffer_updated(self, count: int) -> None:
-        data = received(count)
+        self.arrived(received(count))
+
+    def arrived(self, data: bytes) -> None:
+        """Bytes of the stream are here."""
         if self.owner is None:
             self.abort()
         else:
@@ -58,7 +74,17 @@ class UpstreamStream(asyncio.BufferedProtocol):
             self.owner.upstream_writable(writable=True)
 
     def write(self, data: bytes) -> None:
-        if data and self.transport is not None:
+        """Dropped once the API server has closed: a write would then end the connection with what it sent unread.
+
+        kubectl goes on to send window updates and pings while it reads the end of a copy; in a program that writes and
+        reads apart that does no harm, but a transport whose write fails is closed as a whole.
+        """
+        if data and self.transport is not None and not _is_closed_by_peer(self.transport):
+            self.leave(data)
+
+    def leave(self, data: bytes) -> None:
+        """Send bytes on."""
+        if self.transport is not None:
             self.transport.write(data)
 
     def pause(self) -> None:
