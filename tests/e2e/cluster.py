@@ -102,6 +102,15 @@ class ControlPlane:
         """Return a kubeconfig with a client certificate for this user and these groups."""
         return self._write_kubeconfig(username, self._authority.client(username, groups))
 
+    def serving(self, name: str, address: str) -> Pair:
+        """Return a certificate for a server of this cluster at `address`."""
+        return self._authority.server(name, address)
+
+    @property
+    def authority(self) -> Path:
+        """The CA of this cluster's certificates, as a PEM file."""
+        return self._authority.certificate
+
     def leave_running(self) -> None:
         """Forget the processes, so that leaving does not kill them."""
         self._processes.clear()
@@ -165,6 +174,7 @@ def etcd_flags(folder: Path, port: int, peers: int) -> list[str]:
 def apiserver_flags(folder: Path, authority: Authority, etcd: int, port: int) -> list[str]:
     """Flags of an API server with RBAC, token issuing and an audit log that is written before the answer."""
     server, accounts = authority.server("apiserver"), authority.key_pair("accounts")
+    to_kubelets = authority.client("apiserver-kubelet-client", ("system:masters",))
     issuer = "https://kubernetes.default.svc"
     return [
         "--bind-address=127.0.0.1",
@@ -176,6 +186,11 @@ def apiserver_flags(folder: Path, authority: Authority, etcd: int, port: int) ->
         f"--tls-cert-file={server.certificate}",
         f"--tls-private-key-file={server.key}",
         f"--client-ca-file={authority.certificate}",
+        f"--kubelet-client-certificate={to_kubelets.certificate}",
+        f"--kubelet-client-key={to_kubelets.key}",
+        f"--kubelet-certificate-authority={authority.certificate}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--allow-privileged",
         "--authorization-mode=Node,RBAC",
         "--anonymous-auth=false",
         # No controller makes `default` accounts, and pods would wait for theirs.

@@ -40,7 +40,7 @@ metadata: {name: developer}
 spec:
   as: {groups: [kwit-e2e-developers]}
   allow:
-    - {apiGroups: ["*"], resources: ["*"], verbs: ["*"]}
+    - {apiGroups: ["*"], resources: ["*"], verbs: ["*", exec, attach, portforward, proxy, debug]}
     - {nonResourceURLs: ["*"], verbs: ["*"]}
 ---
 apiVersion: kubewitness.dev/v1

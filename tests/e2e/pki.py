@@ -47,10 +47,10 @@ class Authority:
         builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         self.certificate = self._write("ca", builder.sign(self._key, hashes.SHA256()), self._key).certificate
 
-    def server(self, name: str) -> Pair:
-        """A serving certificate for loopback and the names by which pods know the API server."""
+    def server(self, name: str, address: str = "127.0.0.1") -> Pair:
+        """A serving certificate for an address and the names by which pods know the API server."""
         alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in SERVER_NAMES]
-        alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        alternatives.append(x509.IPAddress(ipaddress.ip_address(address)))
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._leaf(subject, key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH)
