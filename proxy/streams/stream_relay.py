@@ -38,6 +38,8 @@ MAX_BACKLOG_BYTES = 1 << 20
 """Taken by the recorder and not written yet; then both sides are not read until it is."""
 MAX_HELD_BYTES = 256 * 1024
 """Waiting for the disk in strict mode; then the side that sent it is not read."""
+CUT_OFF = "kubewitness.dev/cut-off"
+"""Whose last frame never ended: the recording holds what came of it, the other side never took it in."""
 MAX_PORTS_NAMED = 16
 """Different ports of a port-forward that its record names."""
 
@@ -425,6 +427,10 @@ class StreamRelay:
     def _end_now(self, end: End, detail: str, *, farewell: bool) -> None:
         phase, self._phase, self._to_end = self._phase, _Phase.ENDED, None
         self.result.end, self.result.detail = end, detail
+        if phase is _Phase.STREAM and self._tap is not None and end is not End.STREAM_FAULT:
+            midway = [side for side in Side if self._tap.cut_off(side)]
+            if midway:
+                self.result.annotations[CUT_OFF] = ",".join(midway)
         if farewell and phase is _Phase.STREAM and self._tap is not None:
             for side in Side:
                 self._send(side, self._tap.farewell(side, mask=self._random(4)))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.streams.stream_relay import CUT_OFF
 from recordings.audit.record import Outcome
 from recordings.recorder.directory import RecordingDirectory
 from tests.proxy.dataplane import plane, request, settle
@@ -107,3 +108,27 @@ async def test_the_server_that_ends_ends_its_streams_in_order(tmp_path):
         assert client.received.endswith(b"\x88\x02\x03\xe9") or b"\x88" in client.received[-40:]
         assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
         await until(lambda: not len(it.streaming.live))
+
+
+@pytest.mark.parametrize("name", ["exec-terminal-websocket-1.37", "exec-terminal-spdy-1.37"])
+@pytest.mark.parametrize("by_client", [True, False])
+async def test_a_frame_that_never_ended_is_named_in_the_record(tmp_path, name, by_client):
+    conversation = Conversation(name)
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        first = next(data for sent, data in conversation.passed if sent is by_client)
+        (client.send if by_client else server.receive)(first[:-1])
+        (client.wire if by_client else server).end()
+        await until(lambda: not len(it.streaming.live))
+        assert it.log.records[-1].annotations[CUT_OFF] == ("client" if by_client else "server")
+
+
+async def test_a_stream_that_ended_between_frames_was_not_cut_off(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        for by_client, data in conversation.passed:
+            (client.send if by_client else server.receive)(data)
+        server.end()
+        await gone(client)
+        assert CUT_OFF not in it.log.records[-1].annotations
