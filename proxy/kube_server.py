@@ -30,6 +30,7 @@ from proxy.streams.streaming import Streaming
 from proxy.upstream import UpstreamPool
 from recordings.audit.record import Outcome, RecordType
 from recordings.recorder.interrupted import seal_interrupted
+from recordings.recorder.seal_record import interrupted_body
 from recordings.recorder.store import RecordingStore
 
 
@@ -143,19 +144,7 @@ class KubeServer:
                 cluster=head.cluster,
                 login=head.login,
                 source=head.source,
-                body={
-                    "recording": head.id,
-                    "sha256": found.sha256,
-                    "size": found.size,
-                    "chunks": found.chunks,
-                    "received": found.received,
-                    "sent": found.sent,
-                    "duration": found.duration,
-                    "ended": "unknown",
-                    "exit_code": None,
-                    "request": head.audit_id,
-                    "interrupted": True,
-                },
+                body=interrupted_body(found),
             )
 
     async def stop(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +23,7 @@ from recordings.audit.record import Outcome, RecordType
 from recordings.audit.redact import redact_uri
 from recordings.errors import LogUnavailableError
 from recordings.recorder.recorder import Sealed
-from recordings.recorder.tar_rows import FileRow
+from recordings.recorder.seal_record import files_bodies, seal_body
 
 READS = frozenset(("get", "list", "watch", "head"))
 OUTCOMES = {
@@ -38,8 +37,6 @@ OUTCOMES = {
     End.CUT: Outcome.ABORTED,
 }
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
-ROWS_IN_A_RECORD = 200
-"""A path may have 4 KiB: so many stay below the cap of a record, which is 1 MiB."""
 MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
@@ -159,43 +156,17 @@ class AuditFilter:
         return True
 
     def sealed(self, context: RequestContext, recording: Sealed) -> None:
-        """The digest of a finished recording: from here on it cannot be changed unseen. Raises LogUnavailableError."""
-        login = context.login
-        self._log.append(
-            RecordType.RECORDING_SEAL,
-            Outcome.DONE,
-            cluster=context.credential.cluster,
-            actor=_actor(login.identity) if login is not None else None,
-            login=context.credential.login_id,
-            source=context.source,
-            body={
-                "recording": recording.id,
-                "sha256": recording.sha256,
-                "size": recording.size,
-                "chunks": recording.chunks,
-                "received": recording.received,
-                "sent": recording.sent,
-                "duration": round(recording.duration, 6),
-                "ended": recording.outcome.ended,
-                "exit_code": recording.outcome.exit_code,
-                "request": context.audit_id,
-            },
-        )
-        for start in range(0, len(recording.rows) or bool(recording.doubt), ROWS_IN_A_RECORD):
-            self._files(context, recording, recording.rows[start : start + ROWS_IN_A_RECORD])
+        """The digest of a finished recording: from here on it cannot be changed unseen; and the files of a copy. Raises
+        LogUnavailableError.
+        """
+        self._own(context, RecordType.RECORDING_SEAL, seal_body(recording, context.audit_id))
+        for body in files_bodies(recording, context.audit_id):
+            self._own(context, RecordType.STREAM_FILES, body)
 
-    def _files(self, context: RequestContext, recording: Sealed, rows: tuple[FileRow, ...]) -> None:
+    def _own(self, context: RequestContext, record_type: RecordType, body: dict[str, Any]) -> None:
         login = context.login
-        body: dict[str, Any] = {
-            "recording": recording.id,
-            "request": context.audit_id,
-            "files": recording.files,
-            "rows": [{**asdict(row), "mode": f"{row.mode:o}"} for row in rows],
-        }
-        if recording.doubt:
-            body["doubt"] = recording.doubt
         self._log.append(
-            RecordType.STREAM_FILES,
+            record_type,
             Outcome.DONE,
             cluster=context.credential.cluster,
             actor=_actor(login.identity) if login is not None else None,
