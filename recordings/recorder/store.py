@@ -43,6 +43,9 @@ class _File:
     whole: Any = field(default_factory=sha256)
     size: int = 0
     chunks: list[tuple[int, int]] = field(default_factory=list)
+    cause: str = ""
+    """Why it failed. The loop learns of it later than the thread, which by then has more jobs of the same recording: a
+    sync behind a chunk that was lost, or behind a sync that failed, must not succeed."""
 
 
 _Job = Callable[[], None]
@@ -146,12 +149,11 @@ class RecordingStore:
             try:
                 _check(recorder)
                 result = job()
-            except OSError as error:
-                cause = f"{error.strerror or error} ({self._directory})"
-                self._tell(recorder.fail, cause)
-                self._tell(_resolve, future, None, RecordingFailedError(cause))
             except RecordingFailedError as error:
                 self._tell(_resolve, future, None, error)
+            except Exception as error:  # noqa: BLE001 - the thread is everybody's: one recording's mistake must not end it
+                cause = self._lost(recorder, error)
+                self._tell(_resolve, future, None, RecordingFailedError(cause))
             else:
                 self._tell(_resolve, future, result, None)
 
@@ -199,19 +201,31 @@ class RecordingStore:
                 self._disk.sync_directory(path.parent)
 
     def _write_chunk(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
-        if recorder.cause:
-            return
-        file = _file(recorder)
         first, last, raw = chunk
-        if recorder.tar_rows is not None:
-            recorder.tar_rows.feed(tar)
         try:
+            _check(recorder)
+            file = _file(recorder)
+            if recorder.tar_rows is not None:
+                recorder.tar_rows.feed(tar)
             file.chunks.append((first, file.size))
             self._frame(file, FrameKind.CHUNK, self._packer.packed(first, last, raw))
-        except OSError as error:
-            self._tell(recorder.fail, f"{error.strerror or error} ({self._directory})")
+        except RecordingFailedError:
+            return
+        except Exception as error:  # noqa: BLE001 - as in `_run`
+            self._lost(recorder, error)
             return
         self._tell(recorder.written, len(raw))
+
+    def _lost(self, recorder: Recorder, error: Exception) -> str:
+        """From here on nothing more of this recording is written or believed. The cause."""
+        if isinstance(error, OSError):
+            cause = f"{error.strerror or error} ({self._directory})"
+        else:
+            cause = f"a mistake of ours ({type(error).__name__}: {error})"
+        if isinstance(recorder.handle, _File):
+            recorder.handle.cause = cause
+        self._tell(recorder.fail, cause)
+        return cause
 
     def _frame(self, file: _File, kind: FrameKind, payload: bytes) -> None:
         data, file.digest = sealed(file.digest, kind, payload)
@@ -272,8 +286,9 @@ def _rows(recorder: Recorder) -> dict[str, Any]:
 
 
 def _check(recorder: Recorder) -> None:
-    if recorder.cause:
-        raise RecordingFailedError(recorder.cause)
+    cause = recorder.cause or (recorder.handle.cause if isinstance(recorder.handle, _File) else "")
+    if cause:
+        raise RecordingFailedError(cause)
 
 
 def _file(recorder: Recorder) -> _File:

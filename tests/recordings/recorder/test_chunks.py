@@ -1,4 +1,7 @@
+import struct
+
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +52,19 @@ def test_a_chunk_that_is_cut_is_damage(raw, data):
     packed = payload([Moment(2**46, kind, text) for _, kind, text in raw])
     with pytest.raises(RecordingDamagedError):
         list(moments(packed[: data.draw(st.integers(0, len(packed) - 1))]))
+
+
+@pytest.mark.parametrize("told", [0, 100, 512 * 1024])
+def test_a_chunk_that_unfolds_to_more_than_it_says_is_not_unfolded(told, monkeypatch):
+    reserved = []
+
+    class Watched(zstandard.ZstdDecompressor):
+        def decompress(self, data, **rest):
+            reserved.append(data)
+            return super().decompress(data, **rest)
+
+    bomb = zstandard.ZstdCompressor().compress(bytes(1 << 20))
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", Watched)
+    with pytest.raises(RecordingDamagedError, match="something else than it says"):
+        list(moments(struct.pack("<QQI", 0, 0, told) + bomb))
+    assert reserved == []

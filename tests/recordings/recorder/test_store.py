@@ -224,6 +224,70 @@ async def test_a_disk_that_fails_fails_the_recording_and_says_so_at_once(tmp_pat
     await made.close()
 
 
+async def test_a_mistake_of_ours_fails_that_recording_and_no_other(tmp_path):
+    class Packer:
+        def packed(self, *chunk: object) -> bytes:
+            raise MemoryError("none left")
+
+    made = store(tmp_path)
+    one, other = await made.open(head()), await made.open(head(id="b" * 26))
+    packer, made._packer = made._packer, Packer()
+    one.take([out(b"x")])
+    with pytest.raises(RecordingFailedError, match="a mistake of ours"):
+        await asyncio.wait_for(one.stored(), 5)
+    made._packer = packer
+    other.take([out(b"y")])
+    await asyncio.wait_for(other.stored(), 5)
+    with pytest.raises(RecordingFailedError, match="a mistake of ours"):
+        await one.close(DONE)
+    await other.close(DONE)
+    await made.close()
+
+
+async def test_a_mistake_while_a_recording_begins_is_told_to_who_asked_for_it(tmp_path):
+    class Disk(RealDisk):
+        def open(self, path):
+            raise RuntimeError("no disk")
+
+    made = store(tmp_path, disk=Disk())
+    with pytest.raises(RecordingFailedError, match="RuntimeError: no disk"):
+        await asyncio.wait_for(made.open(head()), 5)
+    await made.close()
+
+
+@pytest.mark.parametrize("call", ["write", "sync"])
+async def test_a_sync_behind_one_that_failed_or_behind_a_lost_chunk_is_not_believed(tmp_path, call):
+    """The disk is well again at once, and all was handed over before the loop could hear of the failure."""
+
+    class Disk(RealDisk):
+        fails = False
+
+        def once(self, kind: str) -> None:
+            if self.fails and kind == call:
+                self.fails = False
+                raise OSError(5, "Input/output error")
+
+        def write(self, fd: int, data: bytes) -> int:
+            self.once("write")
+            return super().write(fd, data)
+
+        def sync(self, fd: int) -> None:
+            self.once("sync")
+            super().sync(fd)
+
+    disk = Disk()
+    made = store(tmp_path, disk=disk)
+    recorder = await made.open(head())
+    disk.fails = True
+    recorder.take([out(b"lost")])
+    ends = await asyncio.gather(recorder.stored(), recorder.stored(), recorder.close(DONE), return_exceptions=True)
+    assert [str(end).split(" (")[0] for end in ends] == ["Input/output error"] * 3
+    assert {type(end) for end in ends} == {RecordingFailedError}
+    await made.close()
+    with open_recording(path(tmp_path)) as reader:
+        assert reader.footer is None
+
+
 @given(
     st.lists(st.lists(st.tuples(st.booleans(), st.binary(max_size=3000)), max_size=4), max_size=8),
     st.integers(0, 2**40),
