@@ -173,7 +173,7 @@ async def test_objects_are_made_changed_and_deleted(alice: Person) -> None:
     assert await alice.out("patch", "configmap", "c", "--type=json", "-p", operations) == "configmap/c patched\n"
     assert await alice.out("patch", "configmap", "c", "-p", '{"data":{"a":null}}') == "configmap/c patched\n"
     assert await alice.out("get", "configmap", "c", "-o", "jsonpath={.data}") == '{"d":"e"}'
-    edited = await alice.out("edit", "configmap", "c", KUBE_EDITOR="sed -i s/e$/f/")
+    edited = await alice.out("edit", "configmap", "c", KUBE_EDITOR="sed -i '/^..d:/s/e$/f/'")
     assert edited == "configmap/c edited\n"
     assert await alice.out("get", "configmap", "c", "-o", "jsonpath={.data.d}") == "f"
     assert await alice.out("delete", "configmap", "c") == 'configmap "c" deleted from shop-dev namespace\n'
