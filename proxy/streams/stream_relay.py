@@ -40,6 +40,8 @@ MAX_HELD_BYTES = 256 * 1024
 """Waiting for the disk in strict mode; then the side that sent it is not read."""
 CUT_OFF = "kubewitness.dev/cut-off"
 """Whose last frame never ended: the recording holds what came of it, the other side never took it in."""
+UNDELIVERED = "kubewitness.dev/undelivered"
+"""Bytes that a strict recording may hold and that never left for that side: the stream ended before they could."""
 MAX_PORTS_NAMED = 16
 """Different ports of a port-forward that its record names."""
 
@@ -345,14 +347,17 @@ class StreamRelay:
         """Strict: what is held leaves once it is on the disk; what comes meanwhile leaves together, after the next."""
         assert self.recorder is not None
         while self._held:
-            held, self._held, self._held_bytes = self._held, [], 0
+            count = len(self._held)
             try:
                 await self.recorder.stored()
             except RecordingFailedError as error:
-                self._held = []
                 self._recording_failed(error)
+            if self._phase is _Phase.ENDED:
                 break
-            for to, data in held:
+            leaving = self._held[:count]
+            del self._held[:count]
+            for to, data in leaving:
+                self._held_bytes -= len(data)
                 self._send(to, data)
             for side in Side:
                 self._gate(side, "held", stop=self._held_bytes > MAX_HELD_BYTES)
@@ -361,6 +366,8 @@ class StreamRelay:
             self._to_end()
 
     def _send(self, to: Side, data: bytes) -> None:
+        if not data:
+            return
         if to is Side.CLIENT:
             self.client.write(data)
         else:
@@ -406,7 +413,7 @@ class StreamRelay:
 
     def _recording_failed(self, error: RecordingFailedError) -> None:
         """What is held never leaves: nobody gets what is not kept."""
-        self._held = []
+        self._to_end = None
         self.why = f"it can no longer be recorded: {error}"
         self._end(End.CUT, self.why, farewell=True)
 
@@ -431,8 +438,14 @@ class StreamRelay:
             midway = [side for side in Side if self._tap.cut_off(side)]
             if midway:
                 self.result.annotations[CUT_OFF] = ",".join(midway)
+        undelivered = Counter[Side]()
+        for to, data in self._held:
+            undelivered[to] += len(data)
+        if undelivered:
+            self.result.annotations[UNDELIVERED] = ",".join(f"{to}={size}" for to, size in sorted(undelivered.items()))
         if farewell and phase is _Phase.STREAM and self._tap is not None:
             for side in Side:
-                self._send(side, self._tap.farewell(side, mask=self._random(4)))
+                if side not in undelivered:  # it could stand in the middle of a frame
+                    self._send(side, self._tap.farewell(side, mask=self._random(4)))
         self.upstream.close()
         self.owner.stream_ended(self)

@@ -1,10 +1,14 @@
 """Claims about back-pressure and answers that are no upgrade; test_streaming has whole streams."""
 
+import asyncio
+
 import pytest
 
-from proxy.streams.stream_relay import CUT_OFF
+from auth.rbac.role import Options
+from proxy.streams.stream_relay import CUT_OFF, UNDELIVERED
 from recordings.audit.record import Outcome
 from recordings.recorder.directory import RecordingDirectory
+from recordings.recorder.recorder import RecordingFailedError
 from tests.proxy.dataplane import plane, request, settle
 from tests.proxy.streams.conversations import Conversation, roles, until
 from tests.proxy.streams.test_streaming import asked, begun, gone
@@ -132,3 +136,66 @@ async def test_a_stream_that_ended_between_frames_was_not_cut_off(tmp_path):
         server.end()
         await gone(client)
         assert CUT_OFF not in it.log.records[-1].annotations
+
+
+class SlowDisk:
+    """A stream's recorder for which `stored` waits; it fails where `cause` says why."""
+
+    def __init__(self, stream) -> None:
+        self._real, self.cause = stream.recorder, ""
+        self.storing, self.free = asyncio.Event(), asyncio.Event()
+        stream.recorder = self
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    async def stored(self) -> None:
+        self.storing.set()
+        await self.free.wait()
+        if self.cause:
+            raise RecordingFailedError(self.cause)
+        await self._real.stored()
+
+
+async def held(it, conversation):
+    """A strict stream in which a byte of each side waits for the disk."""
+    client, server = await begun(it, conversation)
+    disk = SlowDisk(next(iter(it.streaming.live)))
+    server.receive(b"\x82\x02\x01x")
+    client.send(b"\x82\x82\x00\x00\x00\x00\x00y")
+    await disk.storing.wait()
+    return client, server, disk
+
+
+@pytest.mark.parametrize("cause", ["", "no space left on device"])
+async def test_what_waits_for_the_disk_when_a_stream_is_cut_never_leaves_and_is_counted(tmp_path, cause):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles(Options(record="strict"))) as it:
+        client, server, disk = await held(it, conversation)
+        before = (client.received, server.written)
+        if cause:
+            disk.cause = cause
+        else:
+            it.listener.cut()
+        disk.free.set()
+        await gone(client)
+        await settle()
+        assert (client.received, server.written) == before
+        last = it.log.records[-1]
+        assert (last.outcome, last.annotations[UNDELIVERED]) == (Outcome.ABORTED, "client=4,server=8")
+
+
+async def test_a_disk_that_fails_behind_the_end_of_the_command_is_told_as_that(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles(Options(record="strict"))) as it:
+        client, server, disk = await held(it, conversation)
+        before = client.received
+        server.end()
+        await settle()
+        assert not client.closed
+        disk.cause = "no space left on device"
+        disk.free.set()
+        await gone(client)
+        assert client.received == before
+        last = it.log.records[-1]
+        assert (last.outcome, "no space left" in last.message) == (Outcome.ABORTED, True)
