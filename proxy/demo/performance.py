@@ -23,7 +23,6 @@ from proxy.demo.terminal import Sat
 from proxy.demo.world import World
 from recordings.audit.query import oldest_first
 from recordings.audit.question import Question
-from recordings.recorder.moment import Kind
 
 PERSON, GROUPS = "alice", ("kwit:developers", "system:authenticated")
 """Who plays, and the groups that the sandbox must see her with."""
@@ -163,8 +162,10 @@ class Performance:
         if seal is not None:
             self._recorded = recorded.read(self.world.config.recordings_directory, str(seal["recording"]))
         if self._recorded is not None:
-            self._prose(f"The shell's recording, {self._recorded.id}: {self._recorded.seconds:.1f} s, as text.")
-            self._output(Said(0, recorded.plain(self._recorded.bytes_of(Kind.STDOUT))))
+            directory = self._from_here(self.world.config.recordings_directory)
+            self._prose("What happened in the shell, from its recording. On a terminal it would play:")
+            play = ("play", self._recorded.id, "--dir", directory)
+            await self._kwit(*play, claim="kwit play shows the shell again", word="colour=blue\nsize=7\n")
         for finding in recorded.compare(self._recorded, seal or {}, self._sat):
             self._verdict(finding.claim, finding.problem, always=True)
 
@@ -180,10 +181,10 @@ class Performance:
         """The log as it is, and a copy in which somebody has changed a name."""
         self._heading("7. Changed")
         here, log = self.world.folder.path, self.world.config.audit_directory
-        key = ("--key", str(self._root_key().relative_to(here)))
+        key = ("--key", self._from_here(self._root_key()))
         self._prose("Every record is part of a signed tree. Is the log whole?")
         await self._kwit(
-            *("audit", "verify", str(log.relative_to(here)), *key),
+            *("audit", "verify", self._from_here(log), *key),
             claim="kwit audit verify finds the log whole",
             word="",
         )
@@ -193,9 +194,14 @@ class Performance:
             self._verdict("one changed name is found", "no record names alice")
             return
         self._prose("Somebody who has the disk puts the blame on another; here in a copy:")
-        self._command(shlex.join(("cp", "-r", str(log.relative_to(here)), copy.name)))
-        self._command(f"""sed -i '0,/"alice"/s//"carol"/' {changed.relative_to(here)}""")
+        self._command(shlex.join(("cp", "-r", self._from_here(log), copy.name)))
+        self._command(f"""sed -i '0,/"alice"/s//"carol"/' {self._from_here(changed)}""")
         await self._kwit(*("audit", "verify", copy.name, *key), claim="one changed name is found", word="", code=1)
+
+    def _from_here(self, path: Path) -> str:
+        """As it is typed in the demo's directory; a changed configuration may keep it elsewhere."""
+        here = self.world.folder.path
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     def _root_key(self) -> Path:
         """The public part of the key that all of the log's keys come from."""
