@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -23,8 +24,10 @@ def drawn(output: bytes) -> list[tuple[str | None, dict[str, str]]]:
     return [(text.text, text.attrib) for text in root.iter(f"{SVG}text")][1:]
 
 
-def test_the_picture_is_what_the_recording_shows() -> None:
-    with open_recording(PICTURES / "shell.kwr") as reader:
+def test_the_picture_is_what_the_recording_shows(tmp_path: Path) -> None:
+    recording = tmp_path / "shell.kwr"
+    recording.write_bytes(b64decode((PICTURES / "shell.kwr.base64").read_bytes()))
+    with open_recording(recording) as reader:
         assert reader.verify() == []
         assert (PICTURES / "shell.svg").read_text(encoding="utf-8") == picture(reader.head, reader.moments())
         shown = ["".join(text for text, _ in row) for row in last_screen(reader.head, reader.moments())[1]]
