@@ -1,8 +1,8 @@
 """Draws the last screen of a recording as SVG: `python -m deploy.pictures.draw RECORDING > PICTURE`.
 
-`shell.kwr.base64` is the recording of a `kwit demo`, as text; `shell.svg` the picture of it that the README shows. Each run of text has
-its place and its width, so the picture is the same whichever fixed-width font draws it; recorded text is escaped, and
-nothing is loaded.
+`shell.kwr.base64` is the recording of a `kwit demo`, as text; `shell.svg` the picture of it that the README shows. Each
+run of text has its place and its width, so the picture is the same whichever fixed-width font draws it; recorded text
+is escaped, and nothing is loaded.
 """
 
 from __future__ import annotations
