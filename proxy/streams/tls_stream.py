@@ -44,7 +44,7 @@ class TlsStream(UpstreamStream):
         if not self.ready.done() or self.ready.exception() is not None:
             return
         try:
-            while self.transport is not None:
+            while self.transport is not None and not self.transport.is_closing():
                 plain = self._tls.read(READ_BYTES)
                 if not plain:  # TLS's goodbye: whatever the other side does with its socket, nothing more will come
                     self.transport.close()

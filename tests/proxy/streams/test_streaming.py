@@ -335,3 +335,58 @@ async def test_files_of_a_copy_are_rows_in_the_log(tmp_path):
         ("file-2", 2, "from-pod"),
     ]
     assert files["files"] == 3
+
+
+PROXIED = [
+    b"/api/v1/namespaces/n/pods/p/proxy/live",
+    b"/api/v1/namespaces/n/services/http:s:80/proxy/live",
+    b"/api/v1/nodes/node-1/proxy/live",
+]
+
+
+@pytest.mark.parametrize("target", PROXIED)
+async def test_a_proxied_connection_passes_as_it_is_and_is_kept_as_who_where_and_how_much(tmp_path, target):
+    conversation = Conversation("exec-websocket-1.37")
+    was = conversation.request.split(b" ")[1]
+    conversation.request = conversation.request.replace(was, target).replace(b"v5.channel.k8s.io", b"chat")
+    conversation.answer = conversation.answer.replace(b"v5.channel.k8s.io", b"chat")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        client.send(b"no frames " * 10_000)
+        server.receive(b"at all")
+        await settle()
+        assert after_head(server.written) == b"no frames " * 10_000
+        assert after_head(client.received) == b"at all"
+        server.end()
+        await gone(client)
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.STARTED, 101), (Outcome.DONE, 101)]
+        annotations = it.log.records[-1].annotations
+        assert (annotations["kubewitness.dev/bytes-in"], annotations["kubewitness.dev/bytes-out"]) == ("100000", "6")
+        assert "kubewitness.dev/duration" in annotations
+    assert recordings(tmp_path) == []
+
+
+async def test_streams_end_when_the_log_cannot_be_written(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles(), owed=True) as it:
+        client, server = await begun(it, conversation)
+        it.log.cause = "no space left on device"
+        it.streaming.live.sweep()
+        await gone(client)
+        assert server.closing
+        assert b"\x88" in after_head(client.received)
+    (path,) = recordings(tmp_path)
+    with open_recording(path) as reader:
+        assert reader.footer is not None
+        assert reader.verify() == []
+
+
+@pytest.mark.parametrize("target", [*PROXIED, b"/api/v1/namespaces/n/pods/p/exec?command=sh"])
+async def test_who_may_get_everything_may_not_open_a_stream_yet(tmp_path, target):
+    conversation = Conversation("exec-websocket-1.37")
+    async with plane(recordings=tmp_path) as it:
+        client = it.client()
+        client.send(conversation.request.replace(conversation.request.split(b" ")[1], target))
+        await gone(client)
+        assert client.received.startswith(b"HTTP/1.1 403 ")
+        assert (it.server.streams, it.log.outcomes) == ([], [(Outcome.REFUSED, 403)])

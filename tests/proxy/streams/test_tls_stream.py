@@ -11,6 +11,7 @@ import trustme
 import uvloop
 
 from proxy.streams.tls_stream import TlsStream
+from tests.proxy.dataplane import Wire, settle
 
 CA = trustme.CA()
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
@@ -157,3 +158,42 @@ def test_a_server_that_hangs_up_in_the_handshake_is_said(run):
     run(main())
     thread.join()
     listening.close()
+
+
+class Leaver:
+    """Says goodbye at the first bytes."""
+
+    def __init__(self, stream: TlsStream) -> None:
+        self.stream, self.heard = stream, []
+
+    def upstream_data(self, data: bytes) -> None:
+        self.heard.append(data)
+        self.stream.write(b"goodbye")
+        self.stream.close()
+
+    def upstream_lost(self) -> None:
+        self.heard.append("lost")
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        pass
+
+
+async def test_what_comes_in_one_segment_with_the_bytes_that_ended_a_stream_does_not_cut_its_last_words_off():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_context().wrap_bio(incoming, outgoing, server_side=True)
+    stream = TlsStream(client_context(), "localhost", asyncio.get_running_loop())
+    wire = Wire(stream)
+    wire.on_write = incoming.write
+    stream.connection_made(wire)
+    while not stream.ready.done():
+        with suppress(ssl.SSLWantReadError):
+            server.do_handshake()
+        wire.receive(outgoing.read())
+    server.do_handshake()
+    stream.owner = owner = Leaver(stream)
+    server.write(b"first")
+    server.write(b"second")
+    wire.receive(outgoing.read())
+    await settle()
+    assert (wire.closing, wire.aborted, owner.heard) == (True, False, [b"first"])
+    assert server.read(100) == b"goodbye"
