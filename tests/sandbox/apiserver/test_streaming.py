@@ -19,7 +19,7 @@ import pytest
 from deploy.sandbox.apiserver import SandboxAPIServer, exec_stream
 from deploy.sandbox.apiserver import streaming as module
 from deploy.sandbox.apiserver.access import READ_ONLY
-from recordings.streams.events import Closing, Purpose, Role, Side, StreamData, StreamOpened
+from recordings.streams.events import Closing, Ending, Purpose, Role, Side, StreamData, StreamEnded, StreamOpened
 from recordings.streams.tap import Tap, spdy_tap, websocket_tap
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -348,6 +348,55 @@ async def test_a_program_that_is_not_there_is_told_as_the_runtime_tells_it(sandb
     told = json.loads(conversation.said[Role.ERROR])
     assert (told["status"], told["reason"], told["code"]) == ("Failure", "InternalError", 500)
     assert 'exec: "no-such-program": executable file not found in $PATH' in told["message"]
+
+
+@pytest.mark.parametrize("code", [0, 1, 255])
+async def test_an_exit_code_is_told(sandbox: SandboxAPIServer, code: int) -> None:
+    conversation = await exec_v5(sandbox, "stdout=1", "sh", "-c", f"exit {code}")
+    await conversation.hear()
+    assert exit_code(conversation) == str(code)
+
+
+async def test_more_input_than_is_held_goes_through(sandbox: SandboxAPIServer) -> None:
+    conversation = await exec_v5(sandbox, "stdin=1&stdout=1", "wc", "-c")
+    whole = 8 * exec_stream.MAX_INPUT_BYTES
+    for _ in range(whole // 124):
+        conversation.send(message(bytes(125)))  # a channel's number and 124 bytes
+    conversation.send(message(b"\xff\0"))
+    await conversation.hear()
+    assert int(conversation.said[Role.STDOUT]) == whole // 124 * 124
+
+
+async def test_a_pods_port_answers_and_ends_its_streams(sandbox: SandboxAPIServer) -> None:
+    lines = (*SPDY, "X-Stream-Protocol-Version: portforward.k8s.io")
+    client = await connect(sandbox, "POST", f"{PODS}/p/portforward", *lines)
+    conversation = Conversation(client, spdy_tap(Purpose.PORT_FORWARD))
+    captured = json.loads((CAPTURED / "port-forward-spdy-1.37.json").read_text())
+    opening = [bytes.fromhex(step["hex"]) for step in captured["passed"] if step["from"] == "client"][:2]
+    for data in opening:
+        conversation.send(data)
+        await conversation.hear(lambda: conversation.raw.count(SYN_REPLY) >= conversation.opened)
+    asked = b"GET / HTTP/1.1\r\n\r\n"
+    conversation.send((3).to_bytes(4) + b"\0" + len(asked).to_bytes(3) + asked)
+    ends = {
+        StreamEnded(Side.SERVER, 3, Role.DATA, Ending.FINISHED),
+        StreamEnded(Side.SERVER, 1, Role.ERROR, Ending.FINISHED),
+    }
+    await conversation.hear(lambda: ends <= {event for event in conversation.events if isinstance(event, StreamEnded)})
+    assert conversation.said[Role.DATA].endswith(b"p:80 heard GET / HTTP/1.1\n")
+
+
+async def test_the_http_server_forgets_a_connection_that_was_lost(sandbox: SandboxAPIServer) -> None:
+    conversation = await exec_v5(sandbox, "stdin=1&stdout=1", "cat")
+    assert sandbox._runner is not None
+    server = sandbox._runner.server
+    assert server is not None
+    conversation.client.writer.transport.abort()
+    for client in CLIENTS:
+        await client.close()
+    async with asyncio.timeout(LIMIT):
+        while server.connections:
+            await asyncio.sleep(0.01)
 
 
 async def exec_v5(sandbox: SandboxAPIServer, query: str, *command: str) -> Conversation:
