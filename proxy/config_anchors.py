@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from proxy.config_section import Section
 from proxy.config_types import BaseUrl, Duration, PathBesideFile, ServerUrl, Text, issuer_url
-from recordings.audit.anchors.cosignature import parse_witness_key
+from recordings.audit.anchors.cosignature import WitnessKey
 from recordings.audit.note import NoteError
 
 MAX_ANCHORS = 16
@@ -96,7 +96,7 @@ class ConfigMapAnchorSection(AnchorSection):
 
 def _witness_key(value: str) -> str:
     try:
-        parse_witness_key(value)
+        WitnessKey.parse(value)
     except NoteError as error:
         raise ValueError(f"a witness's key NAME+ID+BASE64, as kwit witness prints it ({error})") from error
     return value

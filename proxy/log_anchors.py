@@ -23,7 +23,7 @@ from proxy.keys import audit_root
 from proxy.operations import Check
 from recordings.audit.anchors.anchor import Anchor, AnchorError
 from recordings.audit.anchors.configmap_anchor import ConfigMapAnchor
-from recordings.audit.anchors.cosignature import parse_witness_key
+from recordings.audit.anchors.cosignature import WitnessKey
 from recordings.audit.anchors.file_anchor import FileAnchor
 from recordings.audit.anchors.http_anchor import HttpAnchor
 from recordings.audit.anchors.newest_checkpoint import NewestCheckpoints
@@ -110,7 +110,7 @@ def anchor_of(section: AnyAnchor, config: Config, clock: Callable[[], float]) ->
             where, token = (section.server, section.namespace, section.name), partial(_secret, section.token_file)
             return ConfigMapAnchor(*where, _outbound(section.ca_file), token=token, every=every)
         case WitnessAnchorSection():
-            whose, log = parse_witness_key(section.key), (audit_root(config), config.audit_directory)
+            whose, log = WitnessKey.parse(section.key), (audit_root(config), config.audit_directory)
             return WitnessAnchor(section.url, whose, *log, _outbound(section.ca_file), clock=clock, every=every)
 
 

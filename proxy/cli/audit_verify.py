@@ -153,11 +153,11 @@ def _verify_proof(path: Path, root: PublicKey, form: str) -> int:
 
 def _public_key(given: str) -> PublicKey:
     """Raises Problem."""
-    from recordings.audit.note import NoteError, parse_public_key
+    from recordings.audit.note import NoteError, PublicKey
 
     text = given if "+" in given and not Path(given).exists() else _text(Path(given), "public key")
     try:
-        return parse_public_key(text.strip())
+        return PublicKey.parse(text.strip())
     except NoteError as error:
         raise Problem(f"--key takes NAME+ID+BASE64, or a file that holds it: {error}", exit_code=2) from error
 

@@ -62,13 +62,11 @@ def made(name: str, logs: tuple[str, ...], state: Path) -> tuple[Witness, str]:
     """The witness, and its public key. Its private key is made at the first start. Raises RecordingsError, OSError."""
     from recordings.audit.anchors.cosignature import witness_key
     from recordings.audit.anchors.witness import Witness
-    from recordings.audit.note import check_name, parse_public_key
+    from recordings.audit.note import PublicKey, check_name
     from recordings.audit.root_key import load_or_create_root_key
 
     check_name(name)
-    keys = [
-        parse_public_key((text if "+" in text else Path(text).read_text(encoding="utf-8")).strip()) for text in logs
-    ]
+    keys = [PublicKey.parse((text if "+" in text else Path(text).read_text(encoding="utf-8")).strip()) for text in logs]
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     checkpoints = state / "checkpoints"
     checkpoints.mkdir(mode=0o700, exist_ok=True)

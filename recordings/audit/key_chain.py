@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import orjson
 
 from recordings.audit.checkpoint import only
-from recordings.audit.note import NoteError, PublicKey, Signer, opened, parse_public_key, sign
+from recordings.audit.note import NoteError, PublicKey, Signer, opened, sign
 
 KIND = "kubewitness.dev/segment-key/v1"
 _TEXT = re.compile(rf"{re.escape(KIND)}\n([^\n]+)\n(0|[1-9][0-9]{{0,18}})\n([^\n]+)\n", re.ASCII)
@@ -73,7 +73,7 @@ def _verified(note: str, root: PublicKey, before: SegmentKey | None) -> SegmentK
     found = _TEXT.fullmatch(text)
     if found is None:
         raise NoteError("it is not a segment key's note")
-    key = SegmentKey(int(found[2]), parse_public_key(found[3]), by_root)
+    key = SegmentKey(int(found[2]), PublicKey.parse(found[3]), by_root)
     if key.public.name != found[1] or key.text != text:
         raise NoteError("its name is not the log's origin")
     if before is not None and (key.public.name != before.public.name or key.size < before.size):

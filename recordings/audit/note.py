@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import ClassVar, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,7 +26,6 @@ MAX_SIGNATURES = 100
 ID_BYTES = 4
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-_ED25519 = b"\x01"
 _DASH = "— "
 _FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
@@ -36,9 +35,15 @@ class NoteError(RecordingsError):
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
-    """Who signs: a name and an Ed25519 key. Its text form is `NAME+ID+BASE64`, as Go's tools write it."""
+class NamedKey:
+    """A name and an Ed25519 key for one type of signature; in text `NAME+ID+BASE64`, as Go's tools write it."""
 
+    TYPE: ClassVar[bytes]
+    """What is signed how, by C2SP's list of signature types."""
+    NOT_OF_TYPE: ClassVar[str]
+    """Said of a text that is no key of this type."""
+    CALLED: ClassVar[str]
+    """In sentences about one."""
     name: str
     key: bytes
 
@@ -49,11 +54,32 @@ class PublicKey:
 
     @property
     def id(self) -> bytes:
-        """C2SP signed-note: SHA-256(name || 0x0A || 0x01 || key), cut to four bytes. It names, and proves nothing."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:ID_BYTES]
+        """C2SP signed-note: SHA-256(name || 0x0A || type || key), cut to four bytes. It names, and proves nothing."""
+        return sha256(self.name.encode() + b"\n" + self.TYPE + self.key).digest()[:ID_BYTES]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{b64encode(_ED25519 + self.key).decode()}"
+        return f"{self.name}+{self.id.hex()}+{b64encode(self.TYPE + self.key).decode()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of `NAME+ID+BASE64`. Raises NoteError."""
+        name, _, rest = text.partition("+")
+        raw = _base64(rest.partition("+")[2])
+        if raw[:1] != cls.TYPE:
+            raise NoteError(cls.NOT_OF_TYPE)
+        key = cls(name, raw[1:])
+        if str(key) != text:
+            raise NoteError(f"the id in the {cls.CALLED} of {name} is not that of its key")
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey(NamedKey):
+    """Who signs a note's text as it stands."""
+
+    TYPE = b"\x01"
+    NOT_OF_TYPE = "a public key is written as NAME+ID+BASE64, for Ed25519"
+    CALLED = "public key"
 
     def check(self, text: str, signature: bytes) -> None:
         """Raises NoteError where this key did not sign the text."""
@@ -107,19 +133,6 @@ class Note:
 
     def __str__(self) -> str:
         return self.unverified_text + "\n" + "".join(map(str, self.signatures))
-
-
-def parse_public_key(text: str) -> PublicKey:
-    """Of `NAME+ID+BASE64`. Raises NoteError."""
-    name, _, rest = text.partition("+")
-    encoded = rest.partition("+")[2]
-    raw = _base64(encoded)
-    if raw[:1] != _ED25519:
-        raise NoteError("a public key is written as NAME+ID+BASE64, for Ed25519")
-    key = PublicKey(name, raw[1:])
-    if str(key) != text:
-        raise NoteError(f"the id in the public key of {name} is not that of its key")
-    return key
 
 
 def sign(text: str, signer: Signer) -> str:

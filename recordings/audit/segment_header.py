@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from recordings.audit.merkle import ProofError, Tree
-from recordings.audit.note import NoteError, PublicKey, parse_public_key
+from recordings.audit.note import NoteError, PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def parse_header(line: bytes) -> SegmentHeader:
         if type(first_seq) is not int or type(size) is not int or type(origin) is not str or type(key) is not str:
             raise NoteError("a segment's header has members of other types")
         Tree(size, frontier)
-        return SegmentHeader(first_seq, origin, size, frontier, parse_public_key(key))
+        return SegmentHeader(first_seq, origin, size, frontier, PublicKey.parse(key))
     except (orjson.JSONDecodeError, KeyError, TypeError, binascii.Error, ValueError) as error:
         raise NoteError("the first line is not the header of a signed segment") from error
     except ProofError as error:

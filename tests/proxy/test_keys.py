@@ -9,7 +9,7 @@ from auth.identity import LoginID
 from auth.keystore import KeystoreError
 from proxy.config import Config
 from proxy.keys import audit_root, issuer, load_keys
-from recordings.audit.note import parse_public_key
+from recordings.audit.note import PublicKey
 from recordings.errors import LogUnavailableError
 
 NOW = 1_800_000_000.0
@@ -74,7 +74,7 @@ def test_the_logs_root_key_is_made_once_and_its_public_key_lies_in_the_logs_dire
     first, second = audit_root(config(tmp_path)), audit_root(config(tmp_path))
     assert first.public == second.public
     assert first.public.name == "example/audit-root"
-    assert parse_public_key((tmp_path / "data" / "audit" / "root.pub").read_text().strip()) == first.public
+    assert PublicKey.parse((tmp_path / "data" / "audit" / "root.pub").read_text().strip()) == first.public
     assert stat.S_IMODE((tmp_path / "data" / "ca" / "audit-root.key").stat().st_mode) == 0o600
 
 

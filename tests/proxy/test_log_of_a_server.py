@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from recordings.audit import sealing
-from recordings.audit.note import parse_public_key
+from recordings.audit.note import PublicKey
 from recordings.audit.query import newest
 from recordings.audit.question import Question
 from recordings.audit.record import Outcome, RecordType
@@ -66,7 +66,7 @@ async def test_its_log_is_sealed_removed_by_size_whole_and_can_be_asked(running:
         while segments(web)[0].name.startswith(f"{1:020d}."):
             await asyncio.sleep(0.02)
     assert any(is_sealed(path) for path in segments(web))
-    found = verify(directory, parse_public_key(key.read_text().strip()), patience=lambda: False)
+    found = verify(directory, PublicKey.parse(key.read_text().strip()), patience=lambda: False)
     assert [finding.kind for one in found for finding in one.findings if finding.kind != "unsigned"] == []
     assert {one.directory: one.removed > 0 for one in found}[web.name]
     with LogDatabase(directory) as database:

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.config import Config
 from proxy.log_writer import LogWriter
-from recordings.audit.note import parse_public_key
+from recordings.audit.note import PublicKey
 from recordings.audit.proof import check_proof
 from recordings.audit.prove import prove
 from recordings.audit.query import oldest_first
@@ -108,7 +108,7 @@ async def test_a_count_that_could_not_be_written_is_not_lost(writer, tmp_path, c
 async def test_what_it_writes_verifies_with_the_public_key_alone(writer, tmp_path):
     await writer.record(RecordType.USER_LOGOUT, {"outcome": Outcome.DONE, "body": {"reason": "logout"}})
     audit = tmp_path / "data" / "audit"
-    root = parse_public_key((audit / "root.pub").read_text().strip())
+    root = PublicKey.parse((audit / "root.pub").read_text().strip())
     (verdict,) = verify(audit, root)
     assert (verdict.is_whole, verdict.origin, verdict.records) == (True, "example/node-0", 2)
     (record,) = [r for r in oldest_first(audit, Question()) if r["type"] == "user.logout"]

@@ -6,53 +6,23 @@ What is signed is `cosignature/v1`, the time, and the checkpoint's text; the not
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from recordings.audit.note import ID_BYTES, KEY_BYTES, SIGNATURE_BYTES, NoteError, Signature, check_name, parse
+from recordings.audit.note import SIGNATURE_BYTES, NamedKey, NoteError, Signature, parse
 
-_TYPE = b"\x04"
 _TIME_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessKey:
-    """Who witnesses: a name and an Ed25519 key, written `NAME+ID+BASE64` as other keys, of a type of its own."""
+class WitnessKey(NamedKey):
+    """Who witnesses."""
 
-    name: str
-    key: bytes
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if len(self.key) != KEY_BYTES:
-            raise NoteError("an Ed25519 key has 32 bytes")
-
-    @property
-    def id(self) -> bytes:
-        """SHA-256(name || 0x0A || 0x04 || key), cut to four bytes."""
-        return sha256(self.name.encode() + b"\n" + _TYPE + self.key).digest()[:ID_BYTES]
-
-    def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{b64encode(_TYPE + self.key).decode()}"
-
-
-def parse_witness_key(text: str) -> WitnessKey:
-    """Raises NoteError."""
-    name, _, rest = text.partition("+")
-    try:
-        raw = b64decode(rest.partition("+")[2], validate=True)
-    except ValueError as error:
-        raise NoteError("a witness's key is written as NAME+ID+BASE64") from error
-    if raw[:1] != _TYPE:
-        raise NoteError("it is no witness's key: its type is another")
-    key = WitnessKey(name, raw[1:])
-    if str(key) != text:
-        raise NoteError(f"the id in the key of {name} is not that of its key")
-    return key
+    TYPE = b"\x04"
+    NOT_OF_TYPE = "it is no witness's key: its type is another"
+    CALLED = "key"
 
 
 def witness_key(name: str, private: Ed25519PrivateKey) -> WitnessKey:

@@ -12,7 +12,7 @@ from recordings.audit.checkpoint import Checkpoint, note_of, verified
 from recordings.audit.keyring import Keyring
 from recordings.audit.merkle import Tree
 from recordings.audit.notary import Notary
-from recordings.audit.note import Ed25519Signer, parse_public_key
+from recordings.audit.note import Ed25519Signer, PublicKey
 from recordings.errors import LogUnavailableError
 
 ORIGIN = "acme/audit/node-0"
@@ -30,7 +30,7 @@ def test_a_checkpoint_speaks_of_all_lines_before_it_checkpoints_included(tmp_pat
     header = one.header()
     assert header["origin"] == ORIGIN
     assert header["tree"] == {"size": 0, "frontier": []}
-    key = parse_public_key(header["key"])
+    key = PublicKey.parse(header["key"])
     one.begun(b"header\n")
     one.add(b"record\n")
     model.add(b"header")

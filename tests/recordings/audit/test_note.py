@@ -17,7 +17,6 @@ from recordings.audit.note import (
     Signature,
     opened,
     parse,
-    parse_public_key,
     sign,
 )
 
@@ -46,8 +45,8 @@ def test_a_note_is_signed_as_go_signs_it() -> None:
 
 def test_a_note_with_two_signatures_is_opened_by_either_key() -> None:
     both = TEXT + "\n" + PETER_LINE + ENOCH_LINE
-    assert opened(both, parse_public_key(PETER)) == TEXT
-    assert opened(both, parse_public_key(ENOCH)) == TEXT
+    assert opened(both, PublicKey.parse(PETER)) == TEXT
+    assert opened(both, PublicKey.parse(ENOCH)) == TEXT
     assert str(parse(both)) == both
     assert parse(both).signatures[1] == Signature(
         "EnochRoot", bytes.fromhex("af0cfe78"), b64decode(ENOCH_LINE[12:])[4:]
@@ -59,10 +58,10 @@ def test_a_key_that_is_mangled_anywhere_is_no_key() -> None:
         for end in range(begin + 1, len(PETER) + 1):
             if (begin, end) != (0, len(PETER)):
                 with pytest.raises(NoteError):
-                    parse_public_key(PETER[begin:end])
+                    PublicKey.parse(PETER[begin:end])
     for at in range(len(PETER)):
         with pytest.raises(NoteError):
-            parse_public_key(PETER[:at] + chr(ord(PETER[at]) + 1) + PETER[at + 1 :])
+            PublicKey.parse(PETER[:at] + chr(ord(PETER[at]) + 1) + PETER[at + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_a_key_that_is_mangled_anywhere_is_no_key() -> None:
 )
 def test_keys_that_go_refuses_are_refused(text: str) -> None:
     with pytest.raises(NoteError):
-        parse_public_key(text)
+        PublicKey.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +103,14 @@ def test_what_is_no_note_is_refused_with_the_reason(raw: str, why: str) -> None:
 
 def test_a_note_that_others_signed_is_not_opened() -> None:
     with pytest.raises(NoteError, match=r"is not signed by EnochRoot\+af0cfe78"):
-        opened(TEXT + "\n" + PETER_LINE, parse_public_key(ENOCH))
+        opened(TEXT + "\n" + PETER_LINE, PublicKey.parse(ENOCH))
 
 
 def test_a_false_signature_under_the_right_name_and_id_is_refused_even_beside_a_good_one() -> None:
     false = str(Signature("PeterNeumann", bytes.fromhex("c74f20a3"), bytes(64)))
     for lines in (false, PETER_LINE + false, false + PETER_LINE):
         with pytest.raises(NoteError, match="not that of PeterNeumann"):
-            opened(TEXT + "\n" + lines, parse_public_key(PETER))
+            opened(TEXT + "\n" + lines, PublicKey.parse(PETER))
 
 
 @given(st.data())

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from recordings.audit.note import opened, parse_public_key, sign
+from recordings.audit.note import PublicKey, opened, sign
 from recordings.audit.root_key import given_root_key, load_or_create_root_key, publish
 from recordings.errors import LogUnavailableError
 
@@ -20,7 +20,7 @@ def test_it_is_made_once_and_its_public_key_lies_beside_it(tmp_path: Path) -> No
     again = load_or_create_root_key(path, "acme/audit-root")
     assert first.public == again.public
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    public = parse_public_key((path.parent / "audit-root.key.pub").read_text().strip())
+    public = PublicKey.parse((path.parent / "audit-root.key.pub").read_text().strip())
     assert opened(sign("text\n", again), public) == "text\n"
     assert sorted(one.name for one in path.parent.iterdir()) == ["audit-root.key", "audit-root.key.pub"]
 

@@ -17,7 +17,7 @@ from recordings.audit.disk import RealDisk
 from recordings.audit.keyring import Keyring
 from recordings.audit.log import AuditLog, LogSettings
 from recordings.audit.notary import Notary
-from recordings.audit.note import Ed25519Signer, parse_public_key
+from recordings.audit.note import Ed25519Signer, PublicKey
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.root_key import load_or_create_root_key
 from recordings.audit.segment_header import parse_header
@@ -384,7 +384,7 @@ def test_a_writer_that_is_killed_again_and_again_leaves_a_whole_log(tmp_path: Pa
         assert b'"seq":%d,' % seq in found
     key = (tmp_path / "root.pub").read_text().strip()
     asyncio.run(_open_and_close(tmp_path))
-    (one,) = verify(tmp_path / "w", parse_public_key(key))
+    (one,) = verify(tmp_path / "w", PublicKey.parse(key))
     assert one.findings == []
     assert one.segments >= 6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recordings.audit.anchors.cosignature import WitnessKey, cosigned, parse_witness_key, witness_key, witnessed_at
-from recordings.audit.note import NoteError, parse, parse_public_key
+from recordings.audit.anchors.cosignature import WitnessKey, cosigned, witness_key, witnessed_at
+from recordings.audit.note import NoteError, PublicKey, parse
 from tests.recordings.audit.anchors.conftest import SIGNER, checkpoint
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
@@ -31,12 +31,12 @@ def test_what_is_signed_is_what_the_specification_says() -> None:
 
 
 def test_a_key_is_written_with_a_type_of_its_own() -> None:
-    assert parse_witness_key(str(KEY)) == KEY
+    assert WitnessKey.parse(str(KEY)) == KEY
     for text in (str(SIGNER.public), str(KEY)[:-1], str(KEY).replace("+", "+0", 1), "w+x+!", "w"):
         with pytest.raises(NoteError):
-            parse_witness_key(text)
+            WitnessKey.parse(text)
     with pytest.raises(NoteError):
-        parse_public_key(str(KEY))
+        PublicKey.parse(str(KEY))
     with pytest.raises(NoteError):
         WitnessKey("w", b"short")
 
