@@ -8,7 +8,6 @@ on the disk; where the holds cannot be read, nothing is removed at all.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any
 
 from recordings.audit import holds, segment_files, tombstone
 from recordings.audit.housekeeping import Round, housekeep
+from recordings.audit.own_process import own_process
 from recordings.audit.query import newest
 from recordings.audit.question import Question, at
 from recordings.audit.record import Outcome, RecordType
@@ -127,22 +127,8 @@ def _remembered(root: Path) -> tuple[list[tombstone.Stretch], object]:
 
 async def _apart(root: Path, now: float) -> Round:
     """A round of housekeeping in a process of its own; it is killed where we are cancelled."""
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(str(root), now, theirs), name="kwit-sealing", daemon=True
-    )
-    starting = asyncio.ensure_future(asyncio.to_thread(process.start))
-    try:
-        await asyncio.shield(starting)
-        theirs.close()
-        return await asyncio.to_thread(_received, ours)
-    finally:
-        await asyncio.wait([starting])  # its thread goes on where we are cancelled meanwhile
-        theirs.close()
-        if process.pid is not None:
-            process.kill()
-            await asyncio.to_thread(process.join)
-        ours.close()
+    async with own_process("kwit-sealing", _work, str(root), now) as pipe:
+        return await asyncio.to_thread(_received, pipe)
 
 
 def _received(pipe: Connection) -> Round:

@@ -7,7 +7,6 @@ in batches as they are found, and it is killed when nobody wants more.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from recordings.audit.own_process import own_process
 from recordings.audit.query import Record, newest_first, story
 from recordings.audit.question import Question
 from recordings.errors import LogUnavailableError
@@ -31,24 +31,14 @@ async def asked(root: Path, question: Question | str) -> AsyncGenerator[list[Rec
 
     Close it when enough has come. Raises TimeoutError, LogUnavailableError where the files cannot be read.
     """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(str(root), question, theirs), name="kwit-asking", daemon=True
-    )
-    starting = asyncio.ensure_future(asyncio.to_thread(process.start))
-    try:
-        async with asyncio.timeout(MAX_SECONDS):
-            await asyncio.shield(starting)
-            theirs.close()
-            while batch := await asyncio.to_thread(_received, ours):
-                yield batch
-    finally:
-        await asyncio.wait([starting])  # its thread goes on where we are cancelled meanwhile
-        theirs.close()
-        if process.pid is not None:
-            process.kill()
-            await asyncio.to_thread(process.join)
-        ours.close()
+    deadline = asyncio.get_running_loop().time() + MAX_SECONDS
+    async with own_process("kwit-asking", _work, str(root), question) as pipe:
+        while True:
+            async with asyncio.timeout_at(deadline):  # around our own waiting: it must not end the asker's
+                batch = await asyncio.to_thread(_received, pipe)
+            if not batch:
+                return
+            yield batch
 
 
 def _received(pipe: Connection) -> list[Record]:

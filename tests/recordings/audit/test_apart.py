@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from contextlib import aclosing
 from pathlib import Path
@@ -53,3 +54,14 @@ async def test_a_question_that_takes_too_long_ends(root: Path, monkeypatch: pyte
     with pytest.raises(TimeoutError):
         await anext(asked(root, Question()))
     assert multiprocessing.active_children() == []
+
+
+async def test_the_limit_ends_the_question_and_never_what_the_asker_does_meanwhile(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "MAX_SECONDS", 2.0)
+    async with aclosing(asked(root, Question())) as batches:
+        assert len(await anext(batches)) == BATCH
+        await asyncio.sleep(2.1)
+        with pytest.raises(TimeoutError):
+            await anext(batches)
