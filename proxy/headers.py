@@ -9,8 +9,12 @@ identity and correlation are written by us behind them (security: rules 1 and H)
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from proxy.http1 import KEPT_FIELDS, Fields, Header, RequestHead, ResponseHead
+
+if TYPE_CHECKING:
+    from proxy.context import RequestContext
 
 FORWARDED = {
     b"accept": b"Accept",
@@ -54,6 +58,22 @@ RETURNED = frozenset(
     )
 )
 """No Set-Cookie, no Strict-Transport-Security: a pod behind `proxy` must not speak for our name."""
+
+
+def head_for_upstream(context: RequestContext, more: bytes = b"") -> bytes:
+    """The head that goes on, of a request that passed; `more`: lines of ours, each with its CRLF."""
+    endpoint, target = context.endpoint, context.target
+    assert endpoint is not None
+    assert target is not None
+    return upstream_head(
+        context.head,
+        endpoint.path_prefix + target.raw,
+        host=endpoint.host_header,
+        authorization=endpoint.authorization(),
+        identity=context.identity_lines + more,
+        audit_id=context.audit_id.encode(),
+        client=context.source.encode(),
+    )
 
 
 def upstream_head(

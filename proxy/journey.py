@@ -9,7 +9,6 @@ Steps are plain calls (`proxy.filters`); each returns a Refusal to stop. Whateve
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -19,13 +18,14 @@ from proxy.audit_id import RANDOM_BYTES, uuid7
 from proxy.connection import KubeConnection
 from proxy.context import RequestContext
 from proxy.filters.audit import AuditFilter
-from proxy.headers import upstream_head
+from proxy.headers import head_for_upstream
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
 from proxy.relay import End, Relay, RelayResult
 from proxy.status import Refusal, response, wants_text
 from proxy.streams.streaming import Streaming
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
+from proxy.upstream_failure import cause, timed_out, unreachable
 from recordings.errors import LogUnavailableError
 
 Step = Callable[[RequestContext], Refusal | None]
@@ -165,21 +165,9 @@ class Journey:
     def _send(
         self, connection: KubeConnection, context: RequestContext, upstream: UpstreamConnection, *, fresh: bool
     ) -> None:
-        endpoint, head, target = context.endpoint, context.head, context.target
-        assert endpoint is not None
-        assert target is not None
+        head = context.head
         relay = Relay(self, connection, context, upstream, fresh=fresh)
-        audit_id = context.audit_id.encode()
-        data = upstream_head(
-            head,
-            endpoint.path_prefix + target.raw,
-            host=endpoint.host_header,
-            authorization=endpoint.authorization(),
-            identity=context.identity_lines,
-            audit_id=audit_id,
-            client=context.source.encode(),
-        )
-        upstream.start(relay, head.method, data, has_body=head.fields.has_body)
+        upstream.start(relay, head.method, head_for_upstream(context), has_body=head.fields.has_body)
         connection.begin_body(relay)
 
     async def _connect(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection | RelayResult:
@@ -187,10 +175,8 @@ class Journey:
             return await self._pool.connect(endpoint, key)
         except TimeoutError:
             return RelayResult(End.UPSTREAM_TIMEOUT, detail="timeout: no connection to the API server in time")
-        except ssl.SSLError as error:
-            return RelayResult(End.UPSTREAM_GONE, detail=f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}")
         except OSError as error:
-            return RelayResult(End.UPSTREAM_GONE, detail=error.strerror or type(error).__name__)
+            return RelayResult(End.UPSTREAM_GONE, detail=cause(error))
 
     # -- what a relay tells (`relay.RelayOwner`)
 
@@ -252,11 +238,8 @@ class Journey:
                 Reason.UPSTREAM_INVALID, f"cluster {cluster!r} sent an answer that is not valid HTTP ({result.detail})"
             )
         if result.end is End.UPSTREAM_TIMEOUT:
-            return Refusal(Reason.CLUSTER_TIMEOUT, f"cluster {cluster!r} does not answer; ask its owners, or try again")
-        return Refusal(
-            Reason.CLUSTER_UNREACHABLE,
-            f"cluster {cluster!r} cannot be reached ({result.detail}); ask its owners, or try again",
-        )
+            return timed_out(cluster)
+        return unreachable(cluster, result.detail)
 
 
 def _refused(refusal: Refusal, context: RequestContext, *, close: bool) -> bytes:

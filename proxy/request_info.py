@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from proxy.target import RefusedTarget, Target
+from proxy.target import RefusedTarget, Target, query_bool
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
@@ -131,15 +131,13 @@ def _of_collection(verb: str, target: Target) -> tuple[str, str]:
 
 
 def _true(value: str | None) -> bool:
-    """Kubernetes' query booleans: absent, `0` and `false` are false, everything else true, the empty text included.
+    """As `query_bool`, where it is sure to be read so.
 
     Go folds case by Unicode (U+017F is an `s`) where ListOptions can be read, and not where they cannot.
     """
-    if value is None:
-        return False
-    if not value.isascii():
+    if value is not None and not value.isascii():
         raise RefusedTarget("the parameter watch is not ASCII")
-    return value.lower() not in ("0", "false")
+    return query_bool(value)
 
 
 def _selected_name(selector: str, target: Target) -> str:

@@ -140,3 +140,10 @@ def _decode(text: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise RefusedTarget("escapes that are not UTF-8") from error
+
+
+def query_bool(value: str | None) -> bool:
+    """Kubernetes' query booleans: absent, `0` and `false` are false, everything else true, the empty text included
+    (conversion.Convert_Slice_string_To_bool).
+    """
+    return value is not None and value.lower() not in ("0", "false")

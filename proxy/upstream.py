@@ -19,6 +19,7 @@ from proxy.http1 import (
     Body,
     Malformed,
     ResponseHead,
+    UnboundedBody,
     head_end,
     parse_response_head,
     response_body,
@@ -239,7 +240,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if exchange is None:
             return
         body = self._body
-        if body is not None and not body.done and error is None and type(body).__name__ == "UnboundedBody":
+        if error is None and isinstance(body, UnboundedBody):
             exchange.upstream_end(reusable=False)
             exchange.upstream_flush()
             return

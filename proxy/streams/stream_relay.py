@@ -14,7 +14,16 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy import headers
-from proxy.http1 import MAX_HEAD_BYTES, Body, Malformed, ResponseHead, head_end, parse_response_head, response_body
+from proxy.http1 import (
+    MAX_HEAD_BYTES,
+    Body,
+    Malformed,
+    ResponseHead,
+    UnboundedBody,
+    head_end,
+    parse_response_head,
+    response_body,
+)
 from proxy.relay import End, RelayResult
 from proxy.streams.handshake import Upgrade, UpgradeInvalidError, chosen_protocol, client_switch
 from recordings.recorder.recorder import Recorder, RecordingFailedError, RecordingLimitError
@@ -55,10 +64,8 @@ class _Phase(Enum):
 
 @dataclass(slots=True)
 class StreamCounts:
-    """What a stream carried, in bytes of the connection and of connections through it."""
+    """The connections through a port-forward, and how many of them to which port."""
 
-    received: int = 0
-    sent: int = 0
     connections: int = 0
     ports: Counter[int] = field(default_factory=Counter)
 
@@ -90,7 +97,6 @@ class StreamRelay:
         "_storing",
         "_tap",
         "_to_end",
-        "chosen",
         "client",
         "context",
         "counts",
@@ -122,7 +128,6 @@ class StreamRelay:
         self.recorder = recorder
         self.result = RelayResult(close=True)
         self.counts = StreamCounts()
-        self.chosen = ""
         self.why = ""
         """Our own reason for the end, where it was ours."""
         self.timer: Any = None
@@ -188,7 +193,7 @@ class StreamRelay:
             self.why = "the API server ended the stream and did not say how the command ended"
             self._end(End.DONE, self.why)
         elif self._phase is _Phase.STREAM or (
-            self._phase is _Phase.REFUSED and type(self._refusal).__name__ == "UnboundedBody"
+            self._phase is _Phase.REFUSED and isinstance(self._refusal, UnboundedBody)
         ):
             self._end(End.DONE, "")
         else:
@@ -223,14 +228,14 @@ class StreamRelay:
         if head.status >= 400:
             self._refused(head, rest)
             return
-        self.chosen = chosen_protocol(self.upgrade, head)
-        self._tap = self.upgrade.tap(self.chosen)
+        chosen = chosen_protocol(self.upgrade, head)
+        self._tap = self.upgrade.tap(chosen)
         if self.upgrade.is_recorded:
-            self._outcome = OutcomeReader(self.chosen)
+            self._outcome = OutcomeReader(chosen)
         self.owner.stream_begun(self)
         self._phase = _Phase.STREAM
         self.result.started = True
-        self.client.write(client_switch(self.upgrade, self.chosen, self.context.audit_id.encode()))
+        self.client.write(client_switch(self.upgrade, chosen, self.context.audit_id.encode()))
         early, self._buffer = self._buffer, b""
         if not self._paused[Side.CLIENT]:
             self.client.resume_reading()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from auth.errors import Reason
+from proxy.base32_id import base32_id
 from proxy.context import RequestContext
 from proxy.filters.audit import AuditFilter
-from proxy.headers import upstream_head
+from proxy.headers import head_for_upstream
 from proxy.metrics import Metrics
 from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal, response
@@ -20,7 +19,9 @@ from proxy.streams.handshake import Upgrade, UpgradeRefusedError, read_upgrade, 
 from proxy.streams.live_streams import LiveStreams
 from proxy.streams.stream_relay import StreamRelay
 from proxy.streams.upstream_stream import UpstreamStream
+from proxy.target import query_bool
 from proxy.upstream import Endpoint
+from proxy.upstream_failure import cause, timed_out, unreachable
 from recordings.errors import LogUnavailableError
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.recorder import Recorder, RecordingFailedError, Sealed
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 """For the API server to answer an upgrade: it asks the kubelet, which asks the runtime; client-go waits as long."""
-ID_BYTES = 16
 RECORDING = "kubewitness.dev/recording"
 
 
@@ -89,64 +89,47 @@ class Streaming:
             if upgrade.is_recorded:
                 recorder = await self._store.open(self._head(context, upgrade))
             upstream = await self._connect(endpoint)
+            if not isinstance(upstream, Refusal):
+                self._ask(connection, context, upstream, recorder)
+                return None
+            refusal = upstream
         except RecordingFailedError as error:
-            self.live.remove(context)
-            return Refusal(
+            refusal = Refusal(
                 Reason.RECORDING_UNAVAILABLE,
                 f"this would be recorded, and recording does not work: {error}; tell your platform team",
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         except BaseException:
-            self.live.remove(context)
-            if recorder is not None:
-                await self._discard(recorder)
+            await self._drop(context, recorder)
             raise
-        if isinstance(upstream, Refusal):
-            self.live.remove(context)
-            if recorder is not None:
-                await self._discard(recorder)
-            return upstream
-        self._ask(connection, context, upstream, recorder)
-        return None
+        await self._drop(context, recorder)
+        return refusal
+
+    async def _drop(self, context: RequestContext, recorder: Recorder | None) -> None:
+        """There is no stream after all."""
+        self.live.remove(context)
+        if recorder is not None:
+            await self._discard(recorder)
 
     async def _connect(self, endpoint: Endpoint) -> UpstreamStream | Refusal:
         try:
             return await self._pool.connect_stream(endpoint)
         except TimeoutError:
-            return Refusal(
-                Reason.CLUSTER_TIMEOUT, f"cluster {endpoint.name!r} does not answer; ask its owners, or try again"
-            )
-        except ssl.SSLError as error:
-            why = f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}"
+            return timed_out(endpoint.name)
         except OSError as error:
-            why = error.strerror or type(error).__name__
-        return Refusal(
-            Reason.CLUSTER_UNREACHABLE,
-            f"cluster {endpoint.name!r} cannot be reached ({why}); ask its owners, or try again",
-        )
+            return unreachable(endpoint.name, cause(error))
 
     def _ask(
         self, connection: KubeConnection, context: RequestContext, upstream: UpstreamStream, recorder: Recorder | None
     ) -> None:
-        endpoint, target, upgrade = context.endpoint, context.target, context.upgrade
-        assert endpoint is not None
-        assert target is not None
+        upgrade = context.upgrade
         assert upgrade is not None
         relay = StreamRelay(
             self, connection, context, upgrade=upgrade, upstream=upstream, recorder=recorder, random=self._random
         )
         self.live.joined(relay)
         relay.timer = self._loop.call_later(ANSWER_SECONDS, relay.no_answer)
-        head = upstream_head(
-            context.head,
-            endpoint.path_prefix + target.raw,
-            host=endpoint.host_header,
-            authorization=endpoint.authorization(),
-            identity=context.identity_lines + upgrade_lines(upgrade),
-            audit_id=context.audit_id.encode(),
-            client=context.source.encode(),
-        )
-        upstream.write(head)
+        upstream.write(head_for_upstream(context, upgrade_lines(upgrade)))
         connection.begin_stream(relay)
 
     def _head(self, context: RequestContext, upgrade: Upgrade) -> RecordingHead:
@@ -155,11 +138,10 @@ class Streaming:
         assert login is not None
         assert target is not None
         options = verdict.options if verdict is not None else None
-        query = target.query
         identity = login.identity
         prefix = "SPDY/3.1 " if upgrade.carrier == "spdy/3.1" else ""
         return RecordingHead(
-            id=recording_id(self._random(ID_BYTES)),
+            id=base32_id(self._random),
             started=context.received_at,
             cluster=context.credential.cluster,
             namespace=info.namespace,
@@ -172,10 +154,10 @@ class Streaming:
             login=str(context.credential.login_id),
             source=context.source,
             protocol=prefix + ", ".join(upgrade.offered),
-            container=next((value for name, value in query if name == "container"), ""),
-            command=tuple(value for name, value in query if name == "command"),
-            stdin=_flag(query, "stdin"),
-            tty=_flag(query, "tty"),
+            container=target.first("container") or "",
+            command=target.all("command"),
+            stdin=query_bool(target.first("stdin")),
+            tty=query_bool(target.first("tty")),
             role=verdict.role if verdict is not None else "",
             strict=options is not None and options.record == "strict",
         )
@@ -234,19 +216,6 @@ class Streaming:
         """A recording of nothing: the upgrade was refused. Should it not go, it stays, empty."""
         with suppress(RecordingFailedError):
             await recorder.discard()
-
-
-def recording_id(random: bytes) -> str:
-    """16 random bytes as 26 characters."""
-    return base64.b32encode(random).decode().lower().rstrip("=")
-
-
-def _flag(query: tuple[tuple[str, str], ...], name: str) -> bool:
-    """Kubernetes' reading of a boolean: there, and not false or 0 (conversion.Convert_Slice_string_To_bool)."""
-    for key, value in query:
-        if key == name:
-            return value.lower() not in ("false", "0")
-    return False
 
 
 def _annotate(result: RelayResult, sealed: Sealed) -> None:

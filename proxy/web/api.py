@@ -6,7 +6,6 @@ store each time. What happens is recorded before it takes effect and before it i
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from auth.rbac import Attributes, Decision
 from auth.state.live import why_not
 from auth.state.seal import NONCE_BYTES
 from auth.state.store import Lock, lock_targets
+from proxy.base32_id import base32_id
 from proxy.effects import Effect
 from proxy.filters.impersonation import Requested
 from proxy.impersonation import MAX_GROUPS, MAX_NAME_BYTES
@@ -104,7 +104,7 @@ class Api:
         return web.json_response(self._describe(login, now), status=201)
 
     def _login(self, grant: Grant, request: web.Request, now: float) -> Login:
-        login_id = LoginID(base64.b32encode(self.deps.random(16)).rstrip(b"=").decode().lower())
+        login_id = LoginID(base32_id(self.deps.random))
         login = Login(
             login_id,
             grant.identity,

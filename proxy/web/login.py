@@ -7,7 +7,6 @@ loopback address with a one-time code; without one, a page to confirm and `POST 
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
@@ -31,6 +30,7 @@ from auth.login import (
     single,
 )
 from auth.secret import Secret
+from proxy.base32_id import base32_id
 from proxy.web.deps import WebDeps
 from proxy.web.pages import page
 from proxy.web.requests import bounded_agent, read_body, source_of
@@ -135,7 +135,7 @@ class LoginPages:
             self.deps.clock(),
         )
         if asked.redirect_uri is not None:
-            code = self._code()
+            code = base32_id(self.deps.random)
             self.codes.add(code, grant)
             return web.Response(status=302, headers={"Location": callback_url(asked, code)})
         token = self._token(32)
@@ -156,7 +156,7 @@ class LoginPages:
         except AuthError as error:
             self.deps.refused(error.reason.value, source_of(request), "confirm")
             raise
-        code = self._code()
+        code = base32_id(self.deps.random)
         self.codes.add(code, replace(grant, created_at=now))
         return page("code.html", self.deps, code=code, seconds=int(CODE_SECONDS), identity=grant.identity)
 
@@ -207,10 +207,6 @@ class LoginPages:
 
     def _token(self, length: int) -> str:
         return encode_base64url(self.deps.random(length))
-
-    def _code(self) -> str:
-        """128 random bits that can be read aloud: 26 letters and digits."""
-        return base64.b32encode(self.deps.random(16)).rstrip(b"=").decode().lower()
 
 
 class _patience:  # noqa: N801 - used as a statement
