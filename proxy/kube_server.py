@@ -30,7 +30,7 @@ from proxy.streams.streaming import Streaming
 from proxy.upstream import UpstreamPool
 from recordings.audit.record import Outcome, RecordType
 from recordings.recorder.interrupted import seal_interrupted
-from recordings.recorder.seal_record import interrupted_body
+from recordings.recorder.seal_record import seal_body
 from recordings.recorder.store import RecordingStore
 
 
@@ -136,15 +136,14 @@ class KubeServer:
 
     def _seal_interrupted(self) -> None:
         """Before anything is recorded anew."""
-        for found in seal_interrupted(self._config.recordings_directory, self.writer.name):
-            head = found.head
+        for head, recording in seal_interrupted(self._config.recordings_directory, self.writer.name):
             self.writer.log.append(
                 RecordType.RECORDING_SEAL,
                 Outcome.DONE,
                 cluster=head.cluster,
                 login=head.login,
                 source=head.source,
-                body=interrupted_body(found),
+                body=seal_body(recording, head.audit_id),
             )
 
     async def stop(self) -> None:

@@ -76,6 +76,12 @@ class RealDisk:
         os.close(fd)
 
 
+def check_whole(written: int, data: bytes) -> None:
+    """Of write(2) to a file: what is short means a full disk. Raises OSError."""
+    if written != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @lru_cache(maxsize=1)
 def _fallocate() -> Any:
     """fallocate(2), which `os` does not offer with its flags; None where there is none."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from errno import ENOSPC
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recordings.audit.checkpoint import check_origin
+from recordings.audit.disk import check_whole
 from recordings.audit.key_chain import SegmentKey, note_of, to_line, verified_chain, vouched
 from recordings.audit.keys_file import KEYS
 from recordings.audit.new_file import create, destroy, sync_directory
@@ -134,8 +134,7 @@ class Keyring:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(fd, self._keys_bytes)
-            if os.write(fd, line) != len(line):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))  # a short write means just that
+            check_whole(os.write(fd, line), line)
             os.fsync(fd)
         finally:
             os.close(fd)

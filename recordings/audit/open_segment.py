@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import ENOENT, ENOSPC
+from errno import ENOENT
 from pathlib import Path
 
-from recordings.audit.disk import Disk
+from recordings.audit.disk import Disk, check_whole
 from recordings.audit.segments import segment_name
 
 MAX_ATTEMPTS = 100
@@ -29,8 +28,7 @@ class OpenSegment:
 
     def write(self, line: bytes) -> None:
         """Hand a whole line to the kernel. Raises OSError; a short write is a full disk, and `size` stays."""
-        if self.disk.write(self.fd, line) != len(line):
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        check_whole(self.disk.write(self.fd, line), line)
         self.size += len(line)
 
     def sync(self, size: int) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from recordings.audit.new_file import sync_directory
@@ -19,23 +18,11 @@ from recordings.recorder.footer import Footer, footer_payload, index_of, read_he
 from recordings.recorder.frames import Frame, FrameKind, RecordingDamagedError, frames, sealed
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.moment import OUTPUT, Kind
-from recordings.streams.outcome import Ended
+from recordings.recorder.recorder import Sealed
+from recordings.streams.outcome import Ended, Outcome
 
 OPEN = "open"
 WHY = "the process that recorded it came to an end"
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """One that was sealed now. `size` and `sha256` are its file's; the rest what could be read of it."""
-
-    head: RecordingHead
-    sha256: str
-    size: int
-    chunks: int
-    received: int
-    sent: int
-    duration: float
 
 
 def mark_open(root: Path, writer: str, recording: str) -> None:
@@ -51,7 +38,7 @@ def unmark(root: Path, writer: str, recording: str) -> None:
     (root / OPEN / writer / recording).unlink(missing_ok=True)
 
 
-def seal_interrupted(root: Path, writer: str) -> Iterator[Interrupted]:
+def seal_interrupted(root: Path, writer: str) -> Iterator[tuple[RecordingHead, Sealed]]:
     """Seal what this writer left open; to be called before it begins anew. Each mark goes once its recording is given,
     so that a crash in between finds it again. Raises OSError.
     """
@@ -66,7 +53,7 @@ def seal_interrupted(root: Path, writer: str) -> Iterator[Interrupted]:
         mark.unlink(missing_ok=True)
 
 
-def _seal(path: Path) -> Interrupted | None:
+def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
     """None for a file of which not even the head was written, which is taken away."""
     with path.open("r+b") as file:
         head: RecordingHead | None = None
@@ -97,7 +84,9 @@ def _seal(path: Path) -> Interrupted | None:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
-    return Interrupted(head, digest, size, len(index), carried.received, carried.sent, carried.last / 1_000_000)
+    seconds = carried.last / 1_000_000
+    counts = (len(index), carried.received, carried.sent, seconds)
+    return head, Sealed(head.id, digest, size, *counts, Outcome(Ended.UNKNOWN), interrupted=True)
 
 
 class _Carried:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from recordings.recorder.interrupted import Interrupted
 from recordings.recorder.recorder import Sealed
 
 ROWS_IN_A_RECORD = 200
@@ -26,23 +25,7 @@ def seal_body(recording: Sealed, audit_id: str) -> dict[str, Any]:
         "ended": recording.outcome.ended,
         "exit_code": recording.outcome.exit_code,
         "request": audit_id,
-    }
-
-
-def interrupted_body(found: Interrupted) -> dict[str, Any]:
-    """The body of `recording.seal` for one that a later start sealed."""
-    return {
-        "recording": found.head.id,
-        "sha256": found.sha256,
-        "size": found.size,
-        "chunks": found.chunks,
-        "received": found.received,
-        "sent": found.sent,
-        "duration": round(found.duration, 6),
-        "ended": "unknown",
-        "exit_code": None,
-        "request": found.head.audit_id,
-        "interrupted": True,
+        **({"interrupted": True} if recording.interrupted else {}),
     }
 
 

@@ -7,7 +7,6 @@ cannot be written fails that recording for good and is told at once: a hole woul
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import threading
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from recordings.audit.disk import Disk, RealDisk
+from recordings.audit.disk import Disk, RealDisk, check_whole
 from recordings.recorder.chunks import ChunkPacker
 from recordings.recorder.directory import SUFFIX, day_of
 from recordings.recorder.footer import Footer, footer_payload, head_payload, index_of
@@ -118,7 +117,7 @@ class RecordingStore:
 
     def keep(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
         if self._jobs.qsize() > MAX_WAITING_JOBS:
-            self._fail(recorder, "the disk does not keep up with what is to be recorded")
+            recorder.fail("the disk does not keep up with what is to be recorded")
             return
         self._jobs.put(lambda: self._write_chunk(recorder, chunk, tar))
 
@@ -127,16 +126,16 @@ class RecordingStore:
 
     async def seal(self, recorder: Recorder, outcome: Outcome, why: str) -> Sealed:
         elapsed = recorder.elapsed
-        try:
-            sealed_: Sealed = await self._run(lambda: self._finish(recorder, outcome, why, elapsed), recorder)
-        finally:
-            self._open.discard(recorder)
-            self._jobs.put(lambda: self._let_go(recorder))
+        sealed_: Sealed = await self._run_last(lambda: self._finish(recorder, outcome, why, elapsed), recorder)
         return sealed_
 
     async def discard(self, recorder: Recorder) -> None:
+        await self._run_last(lambda: self._forget(recorder), recorder)
+
+    async def _run_last(self, job: Callable[[], Any], recorder: Recorder) -> Any:
+        """As `_run`; the file is closed after it, also where it fails."""
         try:
-            await self._run(lambda: self._forget(recorder), recorder)
+            return await self._run(job, recorder)
         finally:
             self._open.discard(recorder)
             self._jobs.put(lambda: self._let_go(recorder))
@@ -159,9 +158,6 @@ class RecordingStore:
 
         self._jobs.put(work)
         return await future
-
-    def _fail(self, recorder: Recorder, cause: str) -> None:
-        recorder.fail(cause)
 
     # -- the thread
 
@@ -233,8 +229,7 @@ class RecordingStore:
 
     def _put(self, file: _File, data: bytes) -> None:
         """A short write leaves a torn frame behind, which readers pass over; the recording has failed."""
-        if self._disk.write(file.fd, data) != len(data):
-            raise OSError(28, os.strerror(28))
+        check_whole(self._disk.write(file.fd, data), data)
         file.whole.update(data)
         file.size += len(data)
 

@@ -36,11 +36,12 @@ def sealed(tmp_path):
 
 async def test_what_was_left_open_is_sealed_once_with_all_that_is_whole(tmp_path):
     before = await recorded(tmp_path, close=False)
-    (found,) = sealed(tmp_path)
+    ((found_head, found),) = sealed(tmp_path)
     data = path(tmp_path).read_bytes()
     assert data.startswith(before)
-    assert (found.head, found.sha256, found.size) == (head(), sha256(data).hexdigest(), len(data))
+    assert (found_head, found.sha256, found.size) == (head(), sha256(data).hexdigest(), len(data))
     assert (found.chunks, found.received, found.sent) == (3, 3, 11)
+    assert (found.id, found.outcome, found.interrupted) == (ID, Outcome(Ended.UNKNOWN), True)
     with open_recording(path(tmp_path)) as reader:
         assert reader.verify() == []
         assert reader.footer is not None

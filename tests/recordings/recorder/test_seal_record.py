@@ -1,12 +1,11 @@
 from dataclasses import replace
 
-from recordings.recorder.interrupted import Interrupted
 from recordings.recorder.recorder import Sealed
-from recordings.recorder.seal_record import ROWS_IN_A_RECORD, files_bodies, interrupted_body, seal_body
+from recordings.recorder.seal_record import ROWS_IN_A_RECORD, files_bodies, seal_body
 from recordings.recorder.tar_command import Direction
 from recordings.recorder.tar_rows import FileRow
 from recordings.streams.outcome import Ended, Outcome
-from tests.recordings.recorder.test_store import ID, head
+from tests.recordings.recorder.test_store import ID
 
 SEALED = Sealed(ID, "ab", 9, 2, 3, 4, 1.23456789, Outcome(Ended.EXITED, 7))
 ROW = FileRow(Direction.TO_POD, "a/b", "file", 5, 0o644, "cd")
@@ -25,7 +24,7 @@ def test_what_the_log_says_of_a_recording():
         "exit_code": 7,
         "request": "audit",
     }
-    found = interrupted_body(Interrupted(head(), "ab", 9, 2, 3, 4, 1.5))
+    found = seal_body(Sealed(ID, "ab", 9, 2, 3, 4, 1.5, Outcome(Ended.UNKNOWN), interrupted=True), "audit")
     assert (found["interrupted"], found["ended"], found["exit_code"], found["request"]) == (
         True,
         "unknown",
