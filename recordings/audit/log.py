@@ -11,8 +11,6 @@ Everything but `_sync_all` runs on the loop's thread.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from recordings.audit.notary import Notary
 from recordings.audit.open_segment import OpenSegment, begin
 from recordings.audit.record import VERSION, Outcome, RecordType
 from recordings.audit.recovery import Recovered, recover
+from recordings.audit.writer_lock import WriterLock
 from recordings.errors import LogUnavailableError
 
 CLOCK_STEP_SECONDS = 1.0
@@ -95,7 +94,7 @@ class AuditLog:
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-sync")
-        self._lock_fd = -1
+        self._lock = WriterLock()
         self._intents = Intents()
         self._last_time = 0.0
 
@@ -106,7 +105,7 @@ class AuditLog:
         directory = self._settings.directory
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._take_lock(directory)
+            self._lock.take(directory)
             recovered = await asyncio.to_thread(recover, directory)
             self._check_clock(recovered)
             if self._notary is not None:
@@ -120,15 +119,6 @@ class AuditLog:
             if isinstance(error, OSError):
                 raise LogUnavailableError(_cause(error, directory)) from error
             raise
-
-    def _take_lock(self, directory: Path) -> None:
-        self._lock_fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LogUnavailableError(
-                f"another process writes the audit log in {directory}; stop it, or give this one its own data_dir"
-            ) from error
 
     def _check_clock(self, recovered: Recovered) -> None:
         """Both are RFC 3339 of one width, so text compares as time."""
@@ -193,9 +183,7 @@ class AuditLog:
         self._retired.clear()
         self._close_suspect()
         self._thread.shutdown(wait=True)
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
+        self._lock.release()
 
     @property
     def available(self) -> bool:
@@ -476,7 +464,7 @@ class AuditLog:
     def _try_again(self) -> None:
         """Begin elsewhere, say what happened, pay what is owed."""
         self._retry = None
-        if self._segment is not None or self._lock_fd < 0:
+        if self._segment is not None or not self._lock.is_held:
             return
         try:
             if self._sync is not None:  # a slow disk still holds the old sync
