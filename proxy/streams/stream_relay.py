@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy import headers
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from proxy.context import RequestContext
     from proxy.streams.upstream_stream import UpstreamStream
 
-PIECE_BYTES = 16 * 1024
+PIECE_BYTES = 64 * 1024
 """Fed to the decoders at once: what they hold back is bounded by it."""
 MAX_EARLY_BYTES = 64 * 1024
 """From the client before the 101; a client has no reason to send any."""
@@ -283,38 +284,38 @@ class StreamRelay:
             self._count(side, len(data))
             self._send(side.other, data)
             return
-        for at in range(0, len(data), PIECE_BYTES):
-            piece = data[at : at + PIECE_BYTES]
-            try:
-                taken = self._tap.feed(side, piece)
-            except StreamFaultError as error:
-                if self._take(side, error.taken):
-                    self.fault(side, str(error))
-                return
-            if not self._take(side, taken):
-                return
-
-    def _take(self, side: Side, taken: Taken) -> bool:
-        """Record, then pass on. False: the stream has ended instead."""
+        released: list[bytes] = []
+        ending: Callable[[], None] | None = None
         try:
-            if self.recorder is not None:
-                self.recorder.take(taken.events)
+            for at in range(0, len(data), PIECE_BYTES):
+                self._follow(self._tap, side, data[at : at + PIECE_BYTES], released)
         except RecordingFailedError as error:
-            self._recording_failed(error)
-            return False
+            ending = partial(self._recording_failed, error)
         except RecordingLimitError as error:
-            self.cut(str(error))
-            return False
+            ending = partial(self.cut, str(error))
         except StreamFaultError as error:
-            self.fault(side, str(error))
-            return False
+            ending = partial(self.fault, side, str(error))
+        self._release(side.other, b"".join(released))
+        if ending is not None:
+            ending()
+
+    def _follow(self, tap: Tap, side: Side, piece: bytes, released: list[bytes]) -> None:
+        """Decode and record a piece, and add what of it may go on. Raises the reason why the stream has to end."""
+        try:
+            taken = tap.feed(side, piece)
+        except StreamFaultError as error:
+            self._record(side, error.taken, released)
+            raise
+        self._record(side, taken, released)
+
+    def _record(self, side: Side, taken: Taken, released: list[bytes]) -> None:
+        if self.recorder is not None:
+            self.recorder.take(taken.events)
         self._note(taken.events)
         self._count(side, len(taken.released))
-        if taken.released:
-            self._release(side.other, taken.released)
+        released.append(taken.released)
         if self.recorder is not None and self.recorder.backlog > MAX_BACKLOG_BYTES:
             self._wait_for_disk()
-        return self._phase is _Phase.STREAM
 
     def _note(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -336,6 +337,8 @@ class StreamRelay:
             self.result.bytes_out += size
 
     def _release(self, to: Side, data: bytes) -> None:
+        if not data:
+            return
         if self.recorder is None or not self.recorder.head.strict:
             self._send(to, data)
             return

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from enum import Enum, auto
 
 from proxy.streams.upstream_stream import UpstreamStream
 
 READ_BYTES = 64 * 1024
-"""Asked of TLS at once; a record has 16 KiB."""
+"""Asked of TLS at once, which gives one record: at most 16 KiB."""
+
+
+class _After(Enum):
+    """What follows what was decrypted."""
+
+    MORE = auto()
+    GOODBYE = auto()
+    """TLS's own: whatever the other side does with its socket, nothing more will come."""
+    BROKEN = auto()
 
 
 class TlsStream(UpstreamStream):
@@ -43,23 +53,37 @@ class TlsStream(UpstreamStream):
             self._shake_hands()
         if not self.ready.done() or self.ready.exception() is not None:
             return
+        plain, after = self._decrypted()
+        if plain:
+            super().arrived(plain)
+        if self.transport is None:
+            return
+        if after is _After.GOODBYE:
+            self.transport.close()
+        elif after is _After.BROKEN:
+            self.transport.abort()
+        else:
+            self._flush()
+
+    def _decrypted(self) -> tuple[bytes, _After]:
+        """All that can be read now: in one piece, since each piece is passed on with a write of its own."""
+        records = []
         try:
-            while self.transport is not None and not self.transport.is_closing():
-                plain = self._tls.read(READ_BYTES)
-                if not plain:  # TLS's goodbye: whatever the other side does with its socket, nothing more will come
-                    self.transport.close()
-                    return
-                super().arrived(plain)
+            while record := self._tls.read(READ_BYTES):
+                records.append(record)
         except ssl.SSLWantReadError:
-            pass
+            return b"".join(records), _After.MORE
         except ssl.SSLError:
+            return b"".join(records), _After.BROKEN
+        return b"".join(records), _After.GOODBYE
+
+    def leave(self, data: bytes) -> None:
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:  # what came before was no TLS, and it takes nothing more
             if self.transport is not None:
                 self.transport.abort()
             return
-        self._flush()
-
-    def leave(self, data: bytes) -> None:
-        self._tls.write(data)
         self._flush()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from recordings.recorder.moment import Kind, Moment
 
 LEVEL = 3
 MAX_RAW_BYTES = 512 * 1024
-"""Before compression; the recorder closes a chunk at 64 KiB, and one piece of a stream is at most 16 KiB of that."""
+"""Before compression; the recorder closes a chunk at 64 KiB, and one piece of a stream is at most as much again."""
 _LEAD = struct.Struct("<QQI")
 _KINDS = tuple(Kind)
 

@@ -38,7 +38,7 @@ spec:
   as: {groups: ["kwit:developers"]}
   allow:
     - {apiGroups: ["", apps, batch], resources: ["*"], verbs: ["*"], namespaces: [default, "team-{{ claims.team }}-*"]}
-    - {apiGroups: [""], resources: [pods], verbs: [exec, attach, portforward], namespaces: [default]}
+    - {apiGroups: [""], resources: [pods], verbs: [exec, attach, portforward, proxy], namespaces: [default]}
   deny:
     - {apiGroups: [""], resources: [secrets], verbs: ["*"]}
   options: {record: RECORD}

@@ -9,7 +9,10 @@ import time
 from tests.bench.processes import Running
 from tests.bench.streams.frames import Reader, message
 
-TARGET = "/api/v1/namespaces/default/pods/p/exec?stdin=true&stdout=true&tty=true&"
+POD = "/api/v1/namespaces/default/pods/p"
+RECORDED = POD + "/exec?stdin=true&stdout=true&tty=true&"
+NOT_RECORDED = POD + "/proxy/exec?"
+"""An upgraded connection to what listens in a pod: the same frames, which nobody decodes or keeps."""
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -73,13 +76,13 @@ def context_for(running: Running) -> ssl.SSLContext:
     return context
 
 
-async def connected(running: Running, context: ssl.SSLContext, *command: str) -> Shell:
+async def connected(running: Running, context: ssl.SSLContext, *command: str, target: str = RECORDED) -> Shell:
     """A shell that runs `command`. Raises RuntimeError with the answer where it is refused."""
     host, _, port = running.address.partition(":")
     _, shell = await asyncio.get_running_loop().create_connection(
         Shell, host, int(port), ssl=context, server_hostname="localhost"
     )
-    target = TARGET + "&".join(f"command={word}" for word in command)
+    target += "&".join(f"command={word}" for word in command)
     lines = (
         f"GET {target} HTTP/1.1",
         "Host: " + running.address,

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from auth.rbac.role import Options
-from proxy.streams.stream_relay import CUT_OFF, UNDELIVERED
+from proxy.streams.stream_relay import CUT_OFF, PIECE_BYTES, UNDELIVERED
 from recordings.audit.record import Outcome
 from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.recorder import RecordingFailedError
+from tests.bench.streams.frames import message
 from tests.proxy.dataplane import plane, request, settle
 from tests.proxy.streams.conversations import Conversation, roles, until
 from tests.proxy.streams.test_streaming import asked, begun, gone
@@ -84,6 +85,20 @@ async def test_a_client_that_does_not_read_stops_the_server_and_the_other_way_ro
         assert (server.reading, client.wire.reading) == (True, False)
         server.protocol.resume_writing()
         assert client.wire.reading
+        server.end()
+        await gone(client)
+
+
+@pytest.mark.parametrize("faulty", [b"", b"\xf2\x00"])
+async def test_what_came_in_one_delivery_leaves_in_one_write_and_before_whatever_ends_the_stream(tmp_path, faulty):
+    frames = message(1, bytes(3 * PIECE_BYTES), masked=False)
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, Conversation("exec-terminal-websocket-1.37"))
+        writes = []
+        client.wire.on_write = writes.append
+        server.receive(frames + faulty)
+        assert writes[:1] == [frames]
+        assert [write[:1] for write in writes[1:]] == ([b"\x88"] if faulty else [])
         server.end()
         await gone(client)
 

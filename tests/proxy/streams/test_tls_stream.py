@@ -178,22 +178,45 @@ class Leaver:
         pass
 
 
-async def test_what_comes_in_one_segment_with_the_bytes_that_ended_a_stream_does_not_cut_its_last_words_off():
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = server_context().wrap_bio(incoming, outgoing, server_side=True)
-    stream = TlsStream(client_context(), "localhost", asyncio.get_running_loop())
-    wire = Wire(stream)
-    wire.on_write = incoming.write
-    stream.connection_made(wire)
-    while not stream.ready.done():
+class Leaving:
+    """A stream to a server in memory, whose owner leaves at the first bytes."""
+
+    def __init__(self) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.server = server_context().wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.stream = TlsStream(client_context(), "localhost", asyncio.get_running_loop())
+        self.wire = Wire(self.stream)
+        self.wire.on_write = self._incoming.write
+        self.stream.connection_made(self.wire)
+        while not self.stream.ready.done():
+            with suppress(ssl.SSLWantReadError):
+                self.server.do_handshake()
+            self.wire.receive(self._outgoing.read())
+        self.server.do_handshake()
+        self.owner = self.stream.owner = Leaver(self.stream)
+
+    def records(self, *said: bytes) -> bytes:
+        for one in said:
+            self.server.write(one)
+        return self._outgoing.read()
+
+
+@pytest.mark.parametrize("goodbye", [False, True])
+async def test_what_comes_in_one_segment_with_the_bytes_that_ended_a_stream_does_not_cut_its_last_words_off(goodbye):
+    leaving = Leaving()
+    segment = leaving.records(b"first", b"second")
+    if goodbye:
         with suppress(ssl.SSLWantReadError):
-            server.do_handshake()
-        wire.receive(outgoing.read())
-    server.do_handshake()
-    stream.owner = owner = Leaver(stream)
-    server.write(b"first")
-    server.write(b"second")
-    wire.receive(outgoing.read())
+            leaving.server.unwrap()
+        segment += leaving.records()
+    leaving.wire.receive(segment)
     await settle()
-    assert (wire.closing, wire.aborted, owner.heard) == (True, False, [b"first"])
-    assert server.read(100) == b"goodbye"
+    assert (leaving.wire.closing, leaving.wire.aborted, leaving.owner.heard) == (True, False, [b"firstsecond"])
+    assert leaving.server.read(100) == b"goodbye"
+
+
+async def test_what_no_longer_is_tls_ends_the_connection_behind_what_was_read_before_it():
+    leaving = Leaving()
+    leaving.wire.receive(leaving.records(b"first") + b"\x17\x03\x03\x00\x20" + bytes(32))
+    await settle()
+    assert (leaving.wire.aborted, leaving.owner.heard) == (True, [b"first"])
