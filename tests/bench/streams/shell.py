@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from pathlib import Path
 
-from tests.bench.processes import Running
 from tests.bench.streams.frames import Reader, message
 
 POD = "/api/v1/namespaces/default/pods/p"
@@ -70,22 +70,22 @@ class Shell(asyncio.Protocol):
         self._transport.close()
 
 
-def context_for(running: Running) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(running.ca))
-    context.load_cert_chain(running.certificate, running.key)
+def context_for(certificate: Path | str, key: Path | str, ca: Path | str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca))
+    context.load_cert_chain(certificate, key)
     return context
 
 
-async def connected(running: Running, context: ssl.SSLContext, *command: str, target: str = RECORDED) -> Shell:
+async def connected(address: str, context: ssl.SSLContext, *command: str, target: str = RECORDED) -> Shell:
     """A shell that runs `command`. Raises RuntimeError with the answer where it is refused."""
-    host, _, port = running.address.partition(":")
+    host, _, port = address.partition(":")
     _, shell = await asyncio.get_running_loop().create_connection(
         Shell, host, int(port), ssl=context, server_hostname="localhost"
     )
     target += "&".join(f"command={word}" for word in command)
     lines = (
         f"GET {target} HTTP/1.1",
-        "Host: " + running.address,
+        "Host: " + address,
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
