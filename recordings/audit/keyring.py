@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,15 @@ from recordings.errors import LogUnavailableError
 _SUFFIX = ".key"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _OwnKey:
+    """A segment's private key and its file; `size` leaves are before the segment."""
+
+    size: int
+    signer: Ed25519Signer
+    path: Path
+
+
 class Keyring:
     """`open` once; `next` before each segment, `begun` once its header is written, `tidy` when there is time."""
 
@@ -40,43 +50,57 @@ class Keyring:
         check_origin(origin)
         self.origin = origin
         self._directory, self._root, self._new_key = directory, root, new_key
-        self._current: Ed25519Signer | None = None
-        self._prepared: tuple[int, Ed25519Signer] | None = None
-        self._is_vouched = False
+        self._current: _OwnKey | None = None
+        self._prepared: _OwnKey | None = None
         self._keys_bytes = 0
         self._obsolete: list[Path] = []
         self.last_size: int | None = None
         """Leaves before the newest segment that `keys` speaks of, as `open` found it; None where there is none."""
 
     def open(self) -> None:
-        """Read what is there. Raises LogUnavailableError, OSError."""
+        """Read what is there. Raises LogUnavailableError, OSError.
+
+        Only the newest key's file is read: the others are to be destroyed, and a crash may have come between the two
+        steps of that.
+        """
         self._current = self._prepared = self.last_size = None
         chain = self._chain()
-        files = {load_private(path).public_key().public_bytes_raw(): path for path in self._files()}
+        self._obsolete = self._files()
         if chain:
             newest = chain[-1]
             self.last_size = newest.size
-            path = files.pop(newest.public.key, None)
-            if path is not None:
-                self._current = Ed25519Signer.of(self.origin, load_private(path))
-        self._obsolete = list(files.values())
+            path = self._file(newest.size, newest.public)
+            if path in self._obsolete:
+                self._obsolete.remove(path)
+                self._current = self._loaded(path, newest)
+
+    def _loaded(self, path: Path, key: SegmentKey) -> _OwnKey:
+        signer = Ed25519Signer.of(self.origin, load_private(path))
+        if signer.public != key.public:
+            raise LogUnavailableError(f"{path} is not the key that its name says; restore it, or remove it")
+        return _OwnKey(key.size, signer, path)
 
     def next(self, size: int) -> Signer:
         """The key of the segment before which there are `size` leaves, vouched for on the disk. Raises OSError.
 
         Asked again for the same size before `begun`, the same key: a full disk must not collect one a second.
         """
-        if self._prepared is None or self._prepared[0] != size:
-            new = Ed25519Signer.of(self.origin, self._new_key())
-            create(self._file(size, new.public), private_pem(new.private))
-            self._prepared, self._is_vouched = (size, new), False
-        signer = self._prepared[1]
-        if not self._is_vouched:
-            by: Signer = self._current or self._root
-            self._add(vouched(SegmentKey(size, signer.public, by_root=self._current is None), by))
-            self._is_vouched = True
-            self._replace_current(signer)
-        return signer
+        if self._prepared is None or self._prepared.size != size:
+            signer = Ed25519Signer.of(self.origin, self._new_key())
+            path = self._file(size, signer.public)
+            create(path, private_pem(signer.private))
+            self._prepared = _OwnKey(size, signer, path)
+        if self._current is not self._prepared:
+            self._vouch(self._prepared)
+        return self._prepared.signer
+
+    def _vouch(self, new: _OwnKey) -> None:
+        old = self._current
+        by: Signer = self._root if old is None else old.signer
+        self._add(vouched(SegmentKey(new.size, new.signer.public, by_root=old is None), by))
+        self._current = new
+        if old is not None:
+            self._obsolete.append(old.path)
 
     def begun(self) -> None:
         """The header of the segment is written."""
@@ -91,12 +115,6 @@ class Keyring:
             if path.exists():
                 return
             self._obsolete.pop()
-
-    def _replace_current(self, signer: Ed25519Signer) -> None:
-        if self._current is not None:
-            old = self._current.public
-            self._obsolete += [path for path in self._files() if path.name.endswith(f"-{old.key.hex()[:16]}{_SUFFIX}")]
-        self._current = signer
 
     def _file(self, size: int, public: PublicKey) -> Path:
         return self._directory / f"{size:020d}-{public.key.hex()[:16]}{_SUFFIX}"

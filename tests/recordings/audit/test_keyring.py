@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from recordings.audit import keyring as module
 from recordings.audit.key_chain import SegmentKey, note_of, verified_chain
 from recordings.audit.keyring import KEYS, Keyring
 from recordings.audit.note import Ed25519Signer, NoteError
+from recordings.audit.root_key import private_pem
 from recordings.errors import LogUnavailableError
 
 ORIGIN = "acme/audit/node-0"
@@ -76,6 +78,45 @@ def test_a_private_key_that_a_crash_kept_is_destroyed_after_the_next_start(tmp_p
     again.tidy()
     assert len(private_keys(tmp_path)) == 1
     again.next(8)
+    assert [key.by_root for key in chain(tmp_path)] == [True, False, False]
+
+
+def test_a_private_key_whose_destruction_a_crash_cut_short_keeps_no_start_from_beginning(tmp_path: Path) -> None:
+    one = ring(tmp_path)
+    one.next(0)
+    one.begun()
+    (old,) = private_keys(tmp_path)
+    one.next(7)
+    one.begun()
+    old.write_bytes(bytes(old.stat().st_size))  # overwritten, and the power went
+    again = ring(tmp_path)
+    again.tidy()
+    assert old not in private_keys(tmp_path)
+    again.next(8)
+    assert [key.by_root for key in chain(tmp_path)] == [True, False, False]
+
+
+def test_a_key_file_that_holds_another_key_is_refused(tmp_path: Path) -> None:
+    one = ring(tmp_path)
+    one.next(0)
+    one.begun()
+    (path,) = private_keys(tmp_path)
+    path.write_bytes(private_pem(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)))
+    with pytest.raises(LogUnavailableError, match="is not the key that its name says"):
+        ring(tmp_path)
+
+
+def test_a_directory_that_cannot_be_listed_breaks_no_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = ring(tmp_path)
+    one.next(0)
+    one.begun()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda _: (_ for _ in ()).throw(OSError(5, "broken")))
+        with suppress(OSError):
+            one.next(7)
+    one.next(7)
+    one.begun()
+    one.next(9)
     assert [key.by_root for key in chain(tmp_path)] == [True, False, False]
 
 
