@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint e2e cluster bench battery tamper syscalls kills lock clean
+.PHONY: help setup demo test lint e2e cluster bench battery tamper syscalls kills powercuts lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ tamper: $(STAMP) ## a million changes to a log, each of which must be found (hou
 
 kills: $(STAMP) ## kill -9 the server KILLS times (2000, a quarter of an hour) while people work
 	@$(BIN)/python -m tests.battery.kills.kills $(or $(KILLS),2000)
+
+powercuts: $(STAMP) ## the power goes 1000 times on ext4, xfs and btrfs (needs root, xfsprogs, btrfs-progs; half an hour)
+	@$(BIN)/python -m tests.battery.powercuts.cuts $(or $(CUTS),1000)
 
 syscalls: $(STAMP) ## each system call of the server fails at each occurrence in each way (needs strace; five minutes)
 	@$(BIN)/python -m tests.battery.syscalls.matrix
