@@ -11,6 +11,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -34,7 +35,6 @@ from recordings.recorder.reader import open_recording
 from tests.battery.kills.upstream import BODY, ApiServer
 from tests.bench import certificates as pki
 from tests.bench.contenders.kwit_server import configuration, sign_in
-from tests.bench.processes import free_port
 from tests.bench.streams.shell import connected, context_for
 
 CHECKOUT = Path(__file__).parents[3]
@@ -92,8 +92,13 @@ class Server:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the server's parent died: {Path(self._errors.name).read_text()[-2000:]}")
+            raise RuntimeError(f"the server's parent died: {self.said}")
         return line
+
+    @property
+    def said(self) -> str:
+        """The end of its error output."""
+        return Path(self._errors.name).read_text()[-2000:]
 
     def close(self) -> None:
         self._process.kill()
@@ -160,7 +165,15 @@ async def interrupted(tasks: list[asyncio.Task[None]]) -> None:
             assert isinstance(outcome, OSError | EOFError), f"not what a dying server does to clients: {outcome!r}"
 
 
-async def is_up(address: str, life: Life) -> None:
+def port_of_its_own(rng: random.Random) -> int:
+    """Below those that the kernel gives to clients: it must still be free after each kill."""
+    while True:
+        port = rng.randrange(20_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+async def is_up(server: Server, address: str, life: Life) -> None:
     began, (host, _, port) = time.monotonic(), address.partition(":")
     while True:
         with suppress(ConnectionError):
@@ -168,7 +181,7 @@ async def is_up(address: str, life: Life) -> None:
             writer.transport.abort()
             break
         if time.monotonic() - began > START_SECONDS:
-            raise AssertionError("the server does not start again")
+            raise AssertionError(f"the server does not start again: {server.said}")
         await asyncio.sleep(0.002)
     life.slowest_start = max(life.slowest_start, time.monotonic() - began)
 
@@ -193,7 +206,7 @@ async def lives(folder: Path, kills: int, *, seed: int, longest: float, told: bo
     )
     upstream = f"127.0.0.1:{api.sockets[0].getsockname()[1]}"
     proof = (str(keys.ca), str(keys.proxy.certificate), str(keys.proxy.key))
-    config = configuration(folder, free_port(), upstream, *proof, record="standard")
+    config = configuration(folder, port_of_its_own(life.rng), upstream, *proof, record="standard")
     await sign_in(config, folder)
     ca = config.data_dir / "ca" / "servers.crt"
     people = People(life, str(config.kube.address), context_for(folder / "person.pem", folder / "person.key", ca))
@@ -201,7 +214,7 @@ async def lives(folder: Path, kills: int, *, seed: int, longest: float, told: bo
     try:
         for number in range(kills):
             pid = server.begin()
-            await is_up(str(config.kube.address), life)
+            await is_up(server, str(config.kube.address), life)
             tasks = people.begin()
             await a_random_moment(life, longest)
             status = server.end(pid, signal.SIGKILL)
@@ -210,7 +223,7 @@ async def lives(folder: Path, kills: int, *, seed: int, longest: float, told: bo
             if told:
                 print(f"\r{number + 1:,} of {kills:,} kills", end="", file=sys.stderr, flush=True)
         pid = server.begin()
-        await is_up(str(config.kube.address), life)
+        await is_up(server, str(config.kube.address), life)
         await one_request(people)  # from then on it ends in order
         assert server.end(pid, signal.SIGTERM) == 0
     finally:
