@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from errno import ETIMEDOUT
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ from recordings.audit.notary import Notary
 from recordings.audit.open_segment import OpenSegment, begin
 from recordings.audit.record import VERSION, Outcome, RecordType
 from recordings.audit.recovery import Recovered, recover
+from recordings.audit.waiters import Waiters
 from recordings.audit.writer_lock import WriterLock
 from recordings.errors import LogUnavailableError
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that goes back by more gets a record; less is how clocks are kept right."""
+NO_ANSWER = "the disk does not answer"
 MAX_CLOCK_BEHIND_SECONDS = 30.0
 """A start with a clock this far behind the last record is refused: certificates would be judged by it, too."""
 
@@ -47,6 +50,9 @@ class LogSettings:
     reserve_bytes: int | None = None
     sync_seconds: float = 0.2
     """What nobody waits for is synced at most this late."""
+    answer_seconds: float = 10.0
+    """A disk that has not synced by then has failed. Volumes that move to another host stand still for some seconds;
+    controllers give up their leases after fifteen."""
     retry_seconds: float = 1.0
     """How often an unavailable log is tried again."""
 
@@ -88,10 +94,11 @@ class AuditLog:
         self._retired: list[OpenSegment] = []
         self._suspect: list[_Suspect] = []
         self._cause = "the audit log is not open"
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters = Waiters()
         self._sync: asyncio.Future[None] | None = None
         self._generation = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._overdue: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-sync")
         self._lock = WriterLock()
@@ -167,14 +174,14 @@ class AuditLog:
             await self._abandon()
 
     async def _abandon(self) -> None:
-        for handle in (self._timer, self._retry):
+        for handle in (self._timer, self._overdue, self._retry):
             if handle is not None:
                 handle.cancel()
-        self._timer = self._retry = None
+        self._timer = self._overdue = self._retry = None
         if self._sync is not None:
             await asyncio.wait([self._sync])
         self._cause = "the audit log is closed"
-        self._fail_waiting()
+        self._waiters.fail(self._cause)
         if self._segment is not None:
             self._retired.append(self._segment)
             self._segment = None
@@ -312,7 +319,7 @@ class AuditLog:
         if standing is Standing.LOST or self._segment is None:
             raise LogUnavailableError(self._cause)
         future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((seq, future))
+        self._waiters.add(seq, future)
         self._start_sync()
         await future
 
@@ -335,6 +342,12 @@ class AuditLog:
         upto, generation = ledger.written, self._generation
         self._sync = self._loop.run_in_executor(self._thread, self._sync_all, [*retired, segment], sizes)
         self._sync.add_done_callback(lambda done: self._sync_done(done, retired, upto, generation))
+        self._overdue = self._loop.call_later(self._settings.answer_seconds, self._sync_overdue)
+
+    def _sync_overdue(self) -> None:
+        """Whoever waits is refused; a new segment is not begun before the disk has answered (`_try_again`)."""
+        self._overdue = None
+        self._fail(OSError(ETIMEDOUT, NO_ANSWER))
 
     def _sync_all(self, owing: list[OpenSegment], sizes: list[int]) -> None:
         """Oldest first, in the thread: what a segment owes is on the disk before a later one counts."""
@@ -353,6 +366,9 @@ class AuditLog:
 
     def _sync_done(self, done: asyncio.Future[None], retired: list[OpenSegment], upto: int, generation: int) -> None:
         self._sync = None
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
         for segment in retired:
             segment.close(release=True)
         error = done.exception()
@@ -363,12 +379,8 @@ class AuditLog:
             self._fail(error if isinstance(error, OSError) else OSError(5, str(error)))
             return
         self._ledger.sync(upto)
-        still = [(seq, future) for seq, future in self._waiting if seq > upto]
-        for seq, future in self._waiting:
-            if seq <= upto and not future.done():
-                future.set_result(None)
-        self._waiting = still
-        if still:
+        self._waiters.release(upto)
+        if self._waiters:
             self._start_sync()
         elif self._ledger.synced < self._ledger.written and self._timer is None:
             self._timer = self._loop.call_later(self._settings.sync_seconds, self._sync_tick)
@@ -444,7 +456,7 @@ class AuditLog:
             self._close_suspect()
         if lost is not None:
             self._intents.refuse(lost[0], self._clock())
-        self._fail_waiting()
+        self._waiters.fail(self._cause)
         if self._retry is None:
             self._retry = self._loop.call_later(self._settings.retry_seconds, self._try_again)
 
@@ -455,12 +467,6 @@ class AuditLog:
                 one.is_open = False
                 one.segment.close(release=False)
 
-    def _fail_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for _, future in waiting:
-            if not future.done():
-                future.set_exception(LogUnavailableError(self._cause))
-
     def _try_again(self) -> None:
         """Begin elsewhere, say what happened, pay what is owed."""
         self._retry = None
@@ -468,7 +474,7 @@ class AuditLog:
             return
         try:
             if self._sync is not None:  # a slow disk still holds the old sync
-                raise OSError(5, "the disk does not answer")  # noqa: TRY301 - tried again like any other error
+                raise OSError(ETIMEDOUT, NO_ANSWER)  # noqa: TRY301 - tried again like any other error
             self._begin_segment()
         except OSError as error:
             self._cause = _cause(error, self._settings.directory)

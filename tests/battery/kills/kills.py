@@ -206,7 +206,8 @@ async def lives(folder: Path, kills: int, *, seed: int, longest: float, told: bo
     )
     upstream = f"127.0.0.1:{api.sockets[0].getsockname()[1]}"
     proof = (str(keys.ca), str(keys.proxy.certificate), str(keys.proxy.key))
-    config = configuration(folder, port_of_its_own(life.rng), upstream, *proof, record="standard")
+    kube, operations = port_of_its_own(life.rng), port_of_its_own(life.rng)
+    config = configuration(folder, kube, upstream, *proof, record="standard", operations=operations)
     await sign_in(config, folder)
     ca = config.data_dir / "ca" / "servers.crt"
     people = People(life, str(config.kube.address), context_for(folder / "person.pem", folder / "person.key", ca))

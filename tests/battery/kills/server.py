@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from proxy.app import App
@@ -30,7 +31,10 @@ def main(path: Path) -> None:
             status = 70
             try:
                 status = run(lambda: live(config))
+            except Exception:  # noqa: BLE001 - this is all that the child does
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(status)
         print(pid, flush=True)
         print(os.waitpid(pid, 0)[1], flush=True)

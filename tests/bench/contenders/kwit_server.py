@@ -22,6 +22,7 @@ from proxy.config import Config
 from proxy.keys import issuer, load_keys
 from proxy.server import run, say, until_stopped
 from tests.bench.certificates import key_pem
+from tests.bench.processes import free_port
 
 CLUSTER = "bench-1"
 CONNECTOR = "corp"
@@ -66,7 +67,7 @@ spec: {role: viewer, subjects: [{kind: Group, connector: corp, name: eng}]}
 
 
 def configuration(
-    folder: Path, port: int, upstream: str, ca: str, certificate: str, key: str, *, record: str
+    folder: Path, port: int, upstream: str, ca: str, certificate: str, key: str, *, record: str, operations: int
 ) -> Config:
     """Write it into `folder`: roles, the cluster that we prove ourselves to by a client certificate, kwit.yaml."""
     connector = {"type": "oidc", "name": CONNECTOR, "issuer": "https://id.example.com", "client_id": "bench"}
@@ -78,6 +79,7 @@ def configuration(
         "data_dir": "data",
         "kube": {"address": f"127.0.0.1:{port}", "url": f"https://localhost:{port}", "limits": limits},
         "web": {"url": "https://localhost:1"},
+        "operations": {"address": f"127.0.0.1:{operations}"},
         "connectors": [connector | {"client_secret_file": "nobody-signs-in-here"}],
     }
     files = {
@@ -119,7 +121,7 @@ async def serve(config: Config, folder: Path) -> int:
 
 def main(arguments: list[str]) -> int:
     folder, port, *upstream, record = arguments
-    config = configuration(Path(folder), int(port), *upstream, record=record)
+    config = configuration(Path(folder), int(port), *upstream, record=record, operations=free_port())
     return run(lambda: serve(config, Path(folder)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -437,6 +438,29 @@ async def test_a_segment_that_fails_during_a_sync_is_closed_once_and_only_after_
         await log.durable(seq)
     await log.close()
     assert bench.disk.closed == segments(bench.directory)
+
+
+async def test_a_disk_that_does_not_answer_is_given_up_and_taken_up_again_once_it_has(bench, until) -> None:
+    log = bench.log()
+    await log.open()
+    patient = log._settings
+    log._settings = replace(patient, answer_seconds=0.01)
+    bench.disk.gate.clear()
+    seq = log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    with pytest.raises(LogUnavailableError, match="the disk does not answer"):
+        await log.durable(seq)
+    with pytest.raises(LogUnavailableError, match="the disk does not answer"):
+        log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    assert bench.disk.closed == []
+    log._settings = patient
+    bench.disk.gate.set()
+    await until(lambda: log.available)
+    again = log.append(RecordType.CONFIG_CHANGE, Outcome.DONE)
+    await log.durable(again)
+    await log.close()
+    suspect = [record for record in bench.records() if record["type"] == RecordType.LOG_SUSPECT]
+    assert [(one["body"]["from_seq"], one["body"]["to_seq"]) for one in suspect] == [(seq, seq)]
+    assert "does not answer" in suspect[0]["body"]["cause"]
 
 
 async def test_what_is_written_during_a_sync_is_synced_after_it(bench, until) -> None:
