@@ -73,17 +73,22 @@ def written(folder: Path) -> Log:
     return Log(files, _read(folder / "node-1"), key, anchor, int(anchor.split("\n")[1]))
 
 
+def a_log(directory: Path, *, origin: str, segment_bytes: int = SEGMENT_BYTES) -> AuditLog:
+    """Signed, as a start of a server makes it."""
+    return AuditLog(
+        LogSettings(directory, directory.name, segment_bytes=segment_bytes),
+        loop=asyncio.get_running_loop(),
+        clock=lambda: 1_700_000_000.0,
+        mono=lambda: 0.0,
+        new_id=lambda: "id",
+        boot="b",
+        notary=Notary(Keyring(directory, origin, ROOT)),
+    )
+
+
 async def _write(directory: Path, *, segment_bytes: int = SEGMENT_BYTES, records: int = 5) -> None:
     for _ in range(2):
-        log = AuditLog(
-            LogSettings(directory, directory.name, segment_bytes=segment_bytes),
-            loop=asyncio.get_running_loop(),
-            clock=lambda: 1_700_000_000.0,
-            mono=lambda: 0.0,
-            new_id=lambda: "id",
-            boot="b",
-            notary=Notary(Keyring(directory, f"acme/{directory.name}", ROOT)),
-        )
+        log = a_log(directory, origin=f"acme/{directory.name}", segment_bytes=segment_bytes)
         await log.open()
         for number in range(records):
             body = {"what": f"{directory.name} {number} ".ljust(60, "x")}
