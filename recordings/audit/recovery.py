@@ -34,6 +34,11 @@ WRITTEN_AGAIN_BYTES = 32 << 20
 MAX_START_LINES = 100_000
 """Looked at for `log.start`: more than requests can be under way; past it, an earlier start serves as well."""
 
+UNRESERVED_BYTES = 1 << 20
+"""By so much a file may be larger on the disk than it is long, without anything reserved: block sizes, metadata."""
+_BLOCK_UNIT = 512
+"""Of st_blocks, stat(2)."""
+
 _OUTCOME = b'"outcome":"'
 _IS_INTENT = _OUTCOME + Outcome.INTENT.encode() + b'"'
 _AUDIT_ID = b'"auditID":"'
@@ -72,6 +77,10 @@ def recover(directory: Path) -> Recovered:
                 with suppress(FileNotFoundError):  # sealed meanwhile: that is a copy, and on the disk
                     if not is_sealed(path):
                         _write_again(path, path.stat().st_size)
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if not is_sealed(path):
+                _give_back(path)
     return found
 
 
@@ -233,6 +242,14 @@ def _cut(path: Path, good_end: int, found: Recovered) -> None:
         file.truncate(good_end)
         os.fsync(file.fileno())
     found.cut_sha256 = digest.hexdigest()
+
+
+def _give_back(path: Path) -> None:
+    """What a killed process had reserved behind the end: a server that dies again and again must not fill the disk."""
+    with path.open("r+b") as file:
+        status = os.fstat(file.fileno())
+        if status.st_blocks * _BLOCK_UNIT > status.st_size + UNRESERVED_BYTES:
+            file.truncate(status.st_size)
 
 
 def _write_again(path: Path, end: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from recordings.audit import recovery
 from recordings.audit.checkpoint import PREFIX
+from recordings.audit.disk import RealDisk
 from recordings.audit.encode import encode
 from recordings.audit.merkle import Tree
 from recordings.audit.record import Outcome, RecordType
@@ -283,3 +284,24 @@ def test_what_may_be_in_the_kernels_memory_alone_is_written_and_synced_once_more
     good = data[:-4]
     assert path.read_bytes() == good
     assert calls[-2:] == [("write", len(good) - 15, good[-15:]), ("sync", 0, b"")]
+
+
+async def test_what_a_killed_process_had_reserved_is_given_back_by_the_next_start(bench: Bench) -> None:
+    """Or a server that dies again and again would fill the disk, a segment's length each time."""
+    bench.segment_bytes = 8 << 20
+    log = bench.log()
+    await log.open()
+    (path,) = segments(bench.directory)
+    if path.stat().st_blocks * 512 < bench.segment_bytes:
+        pytest.skip("this file system reserves nothing")
+    size = path.stat().st_size
+    copy = bench.directory / "as-a-kill-left-it"
+    path.rename(copy)  # closing it would give the space back
+    await log._abandon()
+    with copy.open("r+b") as file:
+        RealDisk().reserve(file.fileno(), 0, bench.segment_bytes)
+    copy.rename(path)
+    assert path.stat().st_blocks * 512 >= bench.segment_bytes
+    recover(bench.directory)
+    assert path.stat().st_size == size
+    assert path.stat().st_blocks * 512 <= size + recovery.UNRESERVED_BYTES
