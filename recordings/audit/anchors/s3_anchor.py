@@ -6,15 +6,28 @@ who has our key. The bucket must have been made with Object Lock.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
 
-from recordings.audit.anchors.anchor import Published, file_stem
+from recordings.audit.anchors.anchor import AnchorError, Published, file_stem
 from recordings.audit.anchors.outbound import Message, Outbound, expect_success
 from recordings.audit.anchors.signature_v4 import AccessKey, encoded_path, signed_headers
+
+_CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
+MENDS = {
+    "AccessDenied": "the key needs s3:PutObject, and with `retain` s3:PutObjectRetention, on the bucket's objects",
+    "InvalidAccessKeyId": "`access_key_id` is not known there",
+    "InvalidRequest": "with `retain` the bucket must be there, and have been made with Object Lock",
+    "NoSuchBucket": "`bucket` is not there",
+    "ObjectLockConfigurationNotFoundError": "with `retain` the bucket must have been made with Object Lock",
+    "RequestTimeTooSkewed": "this machine's clock is more than a quarter of an hour from the store's",
+    "SignatureDoesNotMatch": "what `secret_key_file` holds is not the secret of `access_key_id`",
+}
+"""What to do, by the error's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,11 @@ class S3Anchor:
         self._bucket, self._outbound, self._key, self._clock = bucket, outbound, key, clock
 
     async def publish(self, checkpoint: Published) -> None:
-        expect_success(await self._outbound.send(put(self._bucket, self._key(), checkpoint, self._clock())))
+        answer = await self._outbound.send(put(self._bucket, self._key(), checkpoint, self._clock()))
+        code = _CODE.search(answer.body)
+        if answer.status >= 300 and code is not None and code[1].decode() in MENDS:
+            raise AnchorError(f"it answered {answer.status} {code[1].decode()}: {MENDS[code[1].decode()]}")
+        expect_success(answer)
 
     async def close(self) -> None:
         await self._outbound.close()

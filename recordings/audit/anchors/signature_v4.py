@@ -29,19 +29,24 @@ def encoded_path(path: str) -> str:
     return quote(path, safe="/-._~")
 
 
+def encoded_query(**parameters: str) -> str:
+    """As it must stand in the URL: every name with its value, also an empty one."""
+    return "&".join(f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}" for name, value in parameters.items())
+
+
 def signed_headers(
     key: AccessKey, method: str, url: str, headers: Mapping[str, str], *, body: bytes, now: float
 ) -> dict[str, str]:
-    """`headers` with those that sign the request. The URL's path is as `encoded_path` gives it; there is no query."""
+    """`headers` with those that sign the request. The URL is of `encoded_path` and `encoded_query`."""
     parts = urlsplit(url)
-    host, path = parts.netloc, parts.path
+    host, path, query = parts.netloc, parts.path, "&".join(sorted(parts.query.split("&")))
     time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     digest = sha256(body).hexdigest()
     sent = {**headers, "Host": host, "x-amz-date": time, "x-amz-content-sha256": digest}
     lower = sorted((name.lower(), " ".join(value.split())) for name, value in sent.items())
     names = ";".join(name for name, _ in lower)
     lines = "".join(f"{name}:{value}\n" for name, value in lower)
-    request = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}"
+    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
     scope = f"{time[:8]}/{key.region}/s3/aws4_request"
     text = f"{ALGORITHM}\n{time}\n{scope}\n{sha256(request.encode()).hexdigest()}"
     signing = f"AWS4{key.secret}".encode()

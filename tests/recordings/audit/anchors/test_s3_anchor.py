@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import pytest
+from aiohttp import web
+
+from recordings.audit.anchors.anchor import AnchorError
 from recordings.audit.anchors.outbound import Outbound
 from recordings.audit.anchors.s3_anchor import Bucket, S3Anchor, put
 from recordings.audit.anchors.signature_v4 import AccessKey
@@ -41,3 +46,19 @@ async def test_what_was_signed_is_what_is_sent(place: Place) -> None:
     ((method, path, headers, body),) = place.seen
     assert (method, place.url + path, body) == (wanted.method, wanted.url, wanted.body)
     assert {name.lower(): value for name, value in wanted.headers.items()}.items() <= headers.items()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (403, "AccessDenied", "it answered 403 AccessDenied: the key needs s3:PutObject"),
+        (404, "NoSuchBucket", "it answered 404 NoSuchBucket: `bucket` is not there"),
+        (500, "InternalError", "it answered 500: <Error><Code>InternalError</Code></Error>"),
+    ],
+)
+async def test_a_refusal_says_what_to_do(place: Place, status: int, code: str, says: str) -> None:
+    place.answers.append(web.Response(status=status, text=f"<Error><Code>{code}</Code></Error>"))
+    anchor = S3Anchor(Bucket(place.url, "logs", "p"), Outbound(None), key=lambda: KEY, clock=lambda: NOW)
+    with pytest.raises(AnchorError, match=re.escape(says)):
+        await anchor.publish(checkpoint(7))
+    await anchor.close()

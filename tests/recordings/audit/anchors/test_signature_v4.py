@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recordings.audit.anchors.signature_v4 import AccessKey, encoded_path, signed_headers
+from recordings.audit.anchors.signature_v4 import AccessKey, encoded_path, encoded_query, signed_headers
 
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1")
 URL = "https://examplebucket.s3.amazonaws.com" + encoded_path("/test$file.text")
@@ -27,6 +27,26 @@ def test_the_example_of_the_documentation() -> None:
             f"Signature={SIGNATURE}"
         ),
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "signature"),
+    [
+        (encoded_query(lifecycle=""), "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
+        (
+            encoded_query(**{"prefix": "J", "max-keys": "2"}),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        ),
+    ],
+)
+def test_the_documentations_examples_with_a_query(query: str, signature: str) -> None:
+    url = f"https://examplebucket.s3.amazonaws.com/?{query}"
+    headers = signed_headers(KEY, "GET", url, {}, body=b"", now=NOW)
+    assert headers["Authorization"].endswith(f"Signature={signature}")
+
+
+def test_what_a_query_holds_is_escaped() -> None:
+    assert encoded_query(prefix="a/b c+~", empty="") == "prefix=a%2Fb%20c%2B~&empty="
 
 
 @pytest.mark.parametrize(
