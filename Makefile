@@ -44,6 +44,7 @@ cluster: $(STAMP) ## build (once) and start a real Kubernetes control plane on l
 bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
 	@tests/bench/run
 	@$(BIN)/python -m tests.bench.streams.bench
+	@$(BIN)/python -m tests.bench.log
 
 battery: $(STAMP) ## the long suites of attacks and faults
 	@KWIT_STREAM_STEP=1 KWIT_STREAM_MUTANTS=240 $(BIN)/python -m pytest -q tests/battery
