@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from proxy.cli.audit_bucket import SCHEME, fetched
 from proxy.cli.audit_place import config_option, place, reading
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import say
@@ -31,12 +32,13 @@ EPILOG = """\b
 Examples:
   kwit audit verify kwit-data/audit --key audit-root.key.pub
   kwit audit verify /mnt/copy --key acme/audit-root+4f1d5a2c+AXyM… --anchor yesterday.checkpoint
+  kwit audit verify s3://audit-archive/prod --key audit-root.key.pub --anchor anchors/
   kwit audit verify --proof case-17.json --key audit-root.key.pub
 """
 
 
 @click.command("verify", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.argument("directory", required=False)
 @click.option("--key", required=True, help="The installation's public root key, or the file that holds it.")
 @click.option(
     "--anchor",
@@ -49,28 +51,40 @@ Examples:
 @click.option("-o", "--output", "form", type=click.Choice(("text", "json")), default="text", help="How to show it.")
 @config_option
 def verify(
-    *, directory: Path | None, key: str, anchors: tuple[Path, ...], proof: Path | None, config: Path | None, form: str
+    *, directory: str | None, key: str, anchors: tuple[Path, ...], proof: Path | None, config: Path | None, form: str
 ) -> int:
     """Is the log whole? Exit code 0 if it is; 1 if anything was changed, removed or added.
 
-    DIRECTORY is the log's, one writer's, or a copy. Without --anchor, nothing can show that the newest records were
-    removed by who had the disk: how many lines that concerns is stated.
+    DIRECTORY is the log's, one writer's, or a copy; or s3://BUCKET/PREFIX, with the key that AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY hold, in AWS_REGION or at AWS_ENDPOINT_URL. Without --anchor, nothing can show that the newest
+    records were removed by who had the disk: how many lines that concerns is stated.
     """
     root = _public_key(key)
     if proof is not None:
         return _verify_proof(proof, root, form)
-    where = place(directory, config)
     notes = [note for path in anchors for note in _kept(path)]
-    verdicts = reading(lambda: _verified(where, root, notes, shown=form == "text" and sys.stderr.isatty()), where)
+    shown = form == "text" and sys.stderr.isatty()
+    with _log_at(directory, config, shown=shown) as where:
+        verdicts = reading(lambda: _verified(where, root, notes, shown=shown), where)
     if form == "json":
         whole = bool(verdicts) and all(one.is_whole for one in verdicts)
         click.echo(json.dumps({"whole": whole, "writers": [one.as_json() for one in verdicts]}, indent=2))
         return 0 if whole else 1
     if not verdicts:
-        raise Problem(f"there is no log in {where}")
+        raise Problem(f"there is no log in {directory or where}")
     for one in verdicts:
         click.echo("\n".join(described(one)))
     return 0 if all(one.is_whole for one in verdicts) else 1
+
+
+@contextmanager
+def _log_at(directory: str | None, config: Path | None, *, shown: bool) -> Iterator[Path]:
+    """Raises Problem."""
+    if directory is None or not directory.startswith(SCHEME):
+        yield place(None if directory is None else Path(directory), config)
+        return
+    with fetched(directory, lambda total: _progress(total if shown else 0)) as folder:
+        yield folder
 
 
 def _verified(where: Path, root: PublicKey, notes: Sequence[str], *, shown: bool) -> list[Verdict]:

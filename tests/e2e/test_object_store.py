@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from proxy.cli import main
 from recordings.audit.anchors.anchor import AnchorError, Published, published
 from recordings.audit.anchors.outbound import Outbound
 from recordings.audit.anchors.s3_anchor import Bucket, S3Anchor
@@ -104,3 +105,22 @@ def test_what_is_not_taken_says_what_to_do(store: ObjectStore, bucket: str, key:
 def test_a_store_that_is_away_says_so() -> None:
     with pytest.raises(AnchorError, match="Cannot connect"):
         publish(Bucket("http://127.0.0.1:1", LOCKED, "kwit", RETAIN_SECONDS), a_checkpoint(8))
+
+
+def test_a_log_in_a_bucket_is_verified_from_there(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = written(tmp_path / "true")
+    for name, data in log.files.items():
+        assert store.ask("PUT", f"/unlocked/copy/node-0/{name}", body=data)[0] == 200
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY.secret)
+    monkeypatch.setenv("AWS_REGION", KEY.region)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint)
+    asked = ["audit", "verify", "s3://unlocked/copy", "--key", str(ROOT.public)]
+    assert main(asked) == 0
+    assert "acme/node-0: whole" in capsys.readouterr().out
+    second = names(log.files)[1]
+    store.ask("PUT", f"/unlocked/copy/node-0/{second}", body=log.files[second].replace(b"xx", b"yy", 1))
+    assert main(asked) == 1
+    assert f"ALTERED   {second}" in capsys.readouterr().out
