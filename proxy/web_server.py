@@ -69,6 +69,7 @@ class WebServer:
                     issue=issuer(keys.people, config.installation),
                     policy=lambda: in_force.roles.policy,
                     clusters=in_force.served,
+                    system_names=in_force.allowed_system_names,
                     audit=writer.record,
                     refused=writer.refused,
                     changed=lambda: in_force.refresh_state(clock()),

@@ -25,6 +25,7 @@ from proxy.cli.output import output_option, structured
 @click.option("--as", "as_user", default="", help="With `kubectl --as` this user.")
 @click.option("--as-group", "as_groups", multiple=True, help="With `kubectl --as-group`; may be given several times.")
 @click.option("--as-uid", default="", help="With `kubectl --as-uid`.")
+@click.option("--server-side", is_flag=True, help="With `kubectl apply --server-side`; VERB is patch.")
 @click.option("--server", help="Of which server  [default: the last one]")
 @output_option
 def command(
@@ -38,6 +39,7 @@ def command(
     as_user: str,
     as_groups: tuple[str, ...],
     as_uid: str,
+    server_side: bool,
     server: str | None,
     form: str,
 ) -> int:
@@ -46,7 +48,8 @@ def command(
     where = {"cluster": cluster or _cluster(login), "verb": verb}
     what = _thing(resource, api_group) | {"namespace": namespace, "name": name}
     whom = {"as": as_user, "as_groups": list(as_groups), "as_uid": as_uid}
-    question = where | what | {key: value for key, value in whom.items() if value}
+    how = {"server_side": server_side}
+    question = where | what | {key: value for key, value in (whom | how).items() if value}
     answer = api.call("POST", "/api/v1/can-i", question)
     allowed = answer.get("allowed") is True
     click.echo(structured(answer, form) if form in ("json", "yaml") else _sentence(allowed, answer))

@@ -31,7 +31,7 @@ from proxy.web.deps import WebDeps
 from proxy.web.errors import SENTENCES
 from proxy.web.groups import with_token
 from proxy.web.question import Question, QuestionError, answer
-from proxy.web.requests import bounded_agent, read_json, source_of, text
+from proxy.web.requests import bounded_agent, flag, read_json, source_of, text
 from recordings.audit.encode import rfc3339
 from recordings.audit.event import actor
 from recordings.audit.record import Outcome, RecordType
@@ -221,7 +221,8 @@ class Api:
         if labels is None:
             raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
         try:
-            verdict = answer(self.deps.policy(), login.identity, labels, question)
+            accepted = self.deps.system_names(question.cluster)
+            verdict = answer(self.deps.policy(), login.identity, labels, accepted, question)
         except QuestionError as error:
             raise AuthError(Reason.BAD_REQUEST, str(error)) from error
         return web.json_response(
@@ -322,6 +323,7 @@ def _question(body: dict[str, Any]) -> Question:
         name=text(body, "name", MAX_NAME, default=""),
         path=text(body, "path", MAX_PATH, default=""),
         requested=_requested(body),
+        server_side=flag(body, "server_side"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class WebDeps:
     policy: Callable[[], Policy]
     clusters: Callable[[], Mapping[str, Mapping[str, str]]]
     """Name → labels of every cluster that is served."""
+    system_names: Callable[[str], Collection[str]]
+    """The names under `system:` that a cluster accepts."""
     audit: Audit
     refused: Callable[[str, str, str], None]
     """(reason, source address, detail): a refusal before anybody is known, rolled up with exact counts."""

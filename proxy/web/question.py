@@ -4,19 +4,19 @@ A question is put into the words of a request and judged by what judges requests
 `proxy.filters.authorization` what the roles say of it, `proxy.impersonation` whether the identity can be sent.
 tests/proxy/web/test_question.py holds the answers against those steps of the journey.
 
-What a question cannot have and a request can: a body, and with it a patch that is a server-side apply, which needs
-`create` too; ask about that as well.
+What a question cannot have and a request can: a body, so a verdict that depends on one (names that only the body has)
+is that of a request whose body says nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from auth.identity import Identity
 from auth.rbac import KUBERNETES_VERBS, OWN_VERBS, URL_VERBS, Decision, Policy, Verdict
-from proxy.effects import Effect, effects
+from proxy.effects import APPLY, Effect, effects
 from proxy.filters.authorization import Wanted, verdict_on
 from proxy.filters.impersonation import Requested
 from proxy.impersonation import Impersonation, ImpersonationError, lines
@@ -45,7 +45,10 @@ class QuestionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May I `verb` this resource, or this path, perhaps as somebody else?"""
+    """May I `verb` this resource, or this path, perhaps as somebody else?
+
+    `server_side`: a patch that is a server-side apply.
+    """
 
     cluster: str
     verb: str
@@ -56,9 +59,12 @@ class Question:
     name: str = ""
     path: str = ""
     requested: Requested | None = None
+    server_side: bool = False
 
     def wanted(self) -> Wanted:
         """The request that it is about. Raises QuestionError."""
+        if self.server_side and self.verb != "patch":
+            raise QuestionError("a server-side apply is a patch; ask about patch")
         if self.path:
             return self._of_path()
         if self.verb not in KUBERNETES_VERBS | OWN_VERBS:
@@ -82,7 +88,7 @@ class Question:
             info = parse(method, target)
         except RefusedTarget as error:
             raise QuestionError(f"a request with this path is refused: {error}") from error
-        return Wanted(info, effects(info, method, target.query, ""), self.requested)
+        return Wanted(info, effects(info, method, target.query, self._content_type()), self.requested)
 
     def _of_resource(self) -> Wanted:
         verb, subresource = self._spelled()
@@ -100,10 +106,13 @@ class Question:
             subresource=subresource,
             name=name,
         )
-        done = effects(info, "", (), "")
+        done = effects(info, "", (), self._content_type())
         if self.verb in OWN_VERBS and all(effect.verb != self.verb for effect in done):
             done = (self._itself(),)
         return Wanted(info, done, self.requested)
+
+    def _content_type(self) -> str:
+        return APPLY[0] if self.server_side else ""
 
     def _spelled(self) -> tuple[str, str]:
         """The verb and subresource that Kubernetes knows the act by."""
@@ -119,18 +128,23 @@ class Question:
         return Effect(self.verb, self.api_group, self.resource, self.subresource, namespace, self.name)
 
 
-def answer(policy: Policy, identity: Identity, labels: Mapping[str, str], question: Question) -> Verdict:
-    """What a request like that would be told on a cluster with these labels. Raises QuestionError.
+def answer(
+    policy: Policy,
+    identity: Identity,
+    labels: Mapping[str, str],
+    allowed_system_names: Collection[str],
+    question: Question,
+) -> Verdict:
+    """What a request like that would be told on a cluster with these labels, which accepts these names of the system.
 
-    Which names of the system a cluster accepts is known here for all clusters together: a name that another one alone
-    accepts is refused by the request and not by this.
+    Raises QuestionError.
     """
     wanted = question.wanted()
     verdict = verdict_on(policy, identity, question.cluster, labels, wanted)
     if verdict.decision is not Decision.ALLOW:
         return verdict
     try:
-        lines(_sent(verdict, identity, wanted.requested), policy.allowed_system_names)
+        lines(_sent(verdict, identity, wanted.requested), allowed_system_names)
     except ImpersonationError as error:
         why = f"your role does not say as whom the cluster shall see you: {error}; tell your platform team"
         return replace(verdict, decision=Decision.DENY, reason=why)

@@ -57,6 +57,14 @@ def text(body: dict[str, Any], name: str, max_length: int, *, default: str | Non
     return value
 
 
+def flag(body: dict[str, Any], name: str) -> bool:
+    """A yes or no of the body; no where it is not said. Raises AuthError(BAD_REQUEST) naming it."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise AuthError(Reason.BAD_REQUEST, f"`{name}` must be true or false")
+    return value
+
+
 def host_middleware(host: str, refused: Any) -> Any:
     """Only requests for our own name: another one was brought here by rebinding, or means somebody else."""
 

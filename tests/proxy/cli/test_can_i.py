@@ -23,6 +23,7 @@ PODS = {"resource": "pods", "subresource": "", "api_group": ""}
         (["widgets", "--api-group", "example.com"], PLAIN | PODS | {"resource": "widgets", "api_group": "example.com"}),
         (["/metrics"], PLAIN | {"path": "/metrics"}),
         (["/api/v1/pods?watch=1"], PLAIN | {"path": "/api/v1/pods?watch=1"}),
+        (["pods", "--server-side"], PLAIN | PODS | {"server_side": True}),
         (["pods", "--as", "bob"], PLAIN | PODS | {"as": "bob"}),
         (
             ["pods", "--as", "bob", "--as-group", "a", "--as-group", "b", "--as-uid", "7"],

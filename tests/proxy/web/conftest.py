@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -38,13 +38,14 @@ from tests.auth.connectors.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 def developer(name: str = "developer", **fields: Any) -> Role:
     allow = (Rule(("get",), ("",), ("pods",)),)
-    return Role(name, cluster_names=("staging-*",), as_groups=("dev",), **{"allow": allow, **fields})
+    return Role(name, cluster_names=("staging-*",), **{"allow": allow, "as_groups": ("dev",), **fields})
 
 
-def bound(*roles: Role) -> Policy:
+def bound(*roles: Role, system_names: Sequence[str] = ()) -> Policy:
     """Every one of `roles`, given to the engineers."""
     engineers = (Subject("Group", "eng", "corp"),)
-    return compile_policy(roles, [RoleBinding(f"b-{r.name}", r.name, engineers) for r in roles], ["corp", "other"])
+    bindings = [RoleBinding(f"b-{r.name}", r.name, engineers) for r in roles]
+    return compile_policy(roles, bindings, ["corp", "other"], allowed_system_names=system_names)
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Installation:
     now: float = field(default_factory=time.time)
     log_down: bool = False
     policy: Policy = field(default_factory=lambda: bound(developer()))
+    system_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a cluster; no other accepts them."""
 
     def kinds(self) -> list[str]:
         return [str(kind) for kind, _ in self.records]
@@ -211,6 +214,7 @@ async def at(provider: Provider, connector_names: tuple[str, ...], tmp_path: Pat
         ),
         policy=lambda: held[0].policy,
         clusters=lambda: {"staging-eu": {"env": "staging"}, "prod": {}},
+        system_names=lambda cluster: held[0].system_names.get(cluster, ()),
         audit=audit,
         refused=lambda reason, source, detail: held[0].refusals.append((reason, source, detail)),
         changed=changed,

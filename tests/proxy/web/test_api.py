@@ -153,6 +153,8 @@ class TestMayI:
             ({"verb": "get", "resource": "pods", "as": "eve"}, ""),
             ({"verb": "get", "resource": "pods", "as": "bob", "as_groups": ["root"]}, ""),
             ({"verb": "get", "path": "/logs"}, ""),
+            ({"verb": "patch", "resource": "configmaps"}, "allow[4]"),
+            ({"verb": "patch", "resource": "configmaps", "server_side": True}, ""),
         ],
     )
     async def test_what_a_request_would_need_is_what_is_asked_for(
@@ -167,14 +169,30 @@ class TestMayI:
                 ("impersonate",), ("", "authentication.k8s.io"), ("users", "groups", "uids"), names=("bob", "qa", "7")
             ),
         )
-        at.policy = bound(developer(allow=allow))
+        at.policy = bound(developer(allow=(*allow, Rule(("patch",), ("",), ("configmaps",)))))
         answer = await (await ada.call("POST", "/api/v1/can-i", {"cluster": "staging-eu"} | question)).json()
         assert (answer["allowed"], answer["rule"]) == (rule != "", rule)
+
+    @pytest.mark.parametrize("cluster", ["staging-eu", "staging-us"])
+    async def test_a_name_of_the_system_is_asked_of_the_cluster_in_question(
+        self, ada: Engineer, at: Installation, cluster: str
+    ) -> None:
+        await ada.sign_in()
+        at.policy = bound(developer(as_groups=("system:authenticated",)), system_names=["system:authenticated"])
+        at.system_names = {cluster: ("system:authenticated",)}
+        question = {"cluster": "staging-eu", "verb": "get", "resource": "pods"}
+        answer = await (await ada.call("POST", "/api/v1/can-i", question)).json()
+        assert answer["allowed"] == (cluster == "staging-eu")
 
     @pytest.mark.parametrize(
         ("question", "sentence"),
         [
             ({"verb": "*", "resource": "pods"}, "'*' is not a verb; ask about one of attach bind "),
+            (
+                {"verb": "get", "resource": "pods", "server_side": True},
+                "a server-side apply is a patch; ask about patch",
+            ),
+            ({"verb": "patch", "resource": "pods", "server_side": "yes"}, "`server_side` must be true or false"),
             ({"verb": "get", "path": "/a//b"}, "a request with this path is refused: an empty or dot segment"),
             (
                 {"verb": "get", "resource": "pods", "as_groups": ["a"]},

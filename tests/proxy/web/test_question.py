@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from auth.identity import Credential, Identity, KeyHash, Login, LoginID
-from auth.rbac import Decision, Policy, Role, Rule, compile_policy
+from auth.rbac import Decision, Policy, Role, RoleBinding, Rule, Subject, compile_policy
 from proxy.context import RequestContext
 from proxy.effects import Effect
 from proxy.filters.impersonation import Requested
@@ -33,13 +33,15 @@ def asked(verb: str, resource: str = "", **fields: Any) -> Question:
 
 
 def told(p: Policy, question: Question) -> bool:
-    return answer(p, ANN, {}, question).decision is Decision.ALLOW
+    return answer(p, ANN, {}, p.allowed_system_names, question).decision is Decision.ALLOW
 
 
-def request(method: str, target: str, requested: Requested | None = None) -> RequestContext:
-    lines = ""
+def request(
+    method: str, target: str, requested: Requested | None = None, *, server_side: bool = False
+) -> RequestContext:
+    lines = "Content-Type: application/apply-patch+yaml\r\n" if server_side else ""
     if requested is not None:
-        lines = f"Impersonate-User: {requested.user}\r\n" + "".join(
+        lines += f"Impersonate-User: {requested.user}\r\n" + "".join(
             f"Impersonate-Group: {group}\r\n" for group in requested.groups
         )
         lines += f"Impersonate-Uid: {requested.uid}\r\n" if requested.uid else ""
@@ -108,27 +110,30 @@ METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 
 
 @settings(max_examples=150, deadline=None)
-@given(policies(), METHODS, targets(), WHOM)
+@given(policies(), METHODS, targets(), WHOM, st.booleans())
 def test_a_question_about_a_path_is_answered_as_the_request_would_be(
-    p: Policy, method: str, target: str, whom: Requested | None
+    p: Policy, method: str, target: str, whom: Requested | None, server_side: bool
 ) -> None:
-    context = request(method, target, whom)
-    assert told(p, Question("c1", method.lower(), path=target, requested=whom)) == passes(p, context)
+    server_side = server_side and method == "PATCH"
+    context = request(method, target, whom, server_side=server_side)
+    question = Question("c1", method.lower(), path=target, requested=whom, server_side=server_side)
+    assert told(p, question) == passes(p, context)
 
 
 @settings(max_examples=150, deadline=None)
-@given(policies(), METHODS, targets(), WHOM)
+@given(policies(), METHODS, targets(), WHOM, st.booleans())
 def test_a_question_in_words_is_answered_as_the_request_would_be(
-    p: Policy, method: str, target: str, whom: Requested | None
+    p: Policy, method: str, target: str, whom: Requested | None, server_side: bool
 ) -> None:
-    context = request(method, target, whom)
+    context = request(method, target, whom, server_side=server_side and method == "PATCH")
     info = context.info
     assert info is not None
     assume(info.is_resource_request)
     assume(not (info.verb == "create" and info.name and not info.subresource))  # no such thing in Kubernetes
     question = Question(
-        "c1", info.verb, info.resource, info.subresource, info.api_group, info.namespace, info.name, requested=whom
-    )
+        "c1", info.verb, info.resource, info.subresource, info.api_group, info.namespace, info.name,
+        requested=whom, server_side=server_side and method == "PATCH",
+    )  # fmt: skip
     assert told(p, question) == passes(p, context)
 
 
@@ -137,7 +142,10 @@ def test_a_refusal_has_the_same_sentence(p: Policy, method: str, target: str) ->
     refusal = RoleSteps(lambda: p, lambda _: {}, lambda _: p.allowed_system_names)(request(method, target))
     assume(refusal is not None)
     assert refusal is not None
-    assert answer(p, ANN, {}, Question("c1", method.lower(), path=target)).reason == refusal.message
+    assert (
+        answer(p, ANN, {}, p.allowed_system_names, Question("c1", method.lower(), path=target)).reason
+        == refusal.message
+    )
 
 
 # -- what a question is about
@@ -160,6 +168,7 @@ def test_a_refusal_has_the_same_sentence(p: Policy, method: str, target: str) ->
         (asked("proxy", "services", name="https:x:80"), [("proxy", "services", "", "", "x")]),
         (asked("mint", "serviceaccounts", name="x"), [("mint", "serviceaccounts", "token", "", "x")]),
         (asked("patch", "roles", api_group=RBAC), [("patch", "roles", "", "", ""), ("escalate", "roles", "", "", "")]),
+        (asked("patch", "pods", server_side=True), [("patch", "pods", "", "", ""), ("create", "pods", "", "", "")]),
         (asked("escalate", "roles", api_group=RBAC, name="x"), [("escalate", "roles", "", "", "x")]),
         (asked("impersonate", "users", namespace="a", name="x"), [("impersonate", "users", "", "", "x")]),
         (asked("get", path="/api/v1/namespaces/a/pods/x/exec?command=sh"), [("exec", "pods", "", "a", "x")]),
@@ -180,6 +189,7 @@ def test_a_question_is_about_what_a_request_does(question: Question, done: list[
         (asked("*", "pods"), "'*' is not a verb"),
         (asked("", "pods"), "'' is not a verb"),
         (asked("head", "pods"), "'head' is not a verb"),
+        (asked("create", "pods", server_side=True), "a server-side apply is a patch"),
         (asked("get", "*"), "ask about one resource"),
         (asked("get", ""), "ask about one resource"),
         (asked("get", "pods/*"), "ask about one resource"),
@@ -199,7 +209,7 @@ def test_a_question_about_no_request_is_refused_with_a_sentence(question: Questi
 
 def test_a_role_that_gives_no_name_to_send_allows_nothing() -> None:
     p = policy(role((rule("get"),), as_groups=()))
-    verdict = answer(p, ANN, {}, asked("get", "pods"))
+    verdict = answer(p, ANN, {}, p.allowed_system_names, asked("get", "pods"))
     assert (verdict.decision, verdict.role, verdict.rule) == (Decision.DENY, "dev", "allow[0]")
     assert verdict.reason == (
         "your role does not say as whom the cluster shall see you: no group to send: a request must carry at least one;"
@@ -225,6 +235,17 @@ def test_another_person_needs_the_right_to_be_them_and_a_group(
     p = policy(role(rules, as_groups=as_groups))
     question = asked("get", "pods", requested=requested)
     assert (told(p, question), passes(p, request("GET", "/api/v1/namespaces/a/pods/x", requested))) == (allowed,) * 2
+
+
+@pytest.mark.parametrize("accepted", [(), ("system:authenticated",), ("system:other",)])
+def test_a_name_of_the_system_is_one_of_the_cluster_in_question(accepted: tuple[str, ...]) -> None:
+    """Another cluster's file allows it, so the role is fit to be used; what this one accepts is asked again."""
+    shown = role((rule("get"),), as_groups=("system:authenticated",))
+    bindings = [RoleBinding("b", "dev", (Subject("Group", "eng", "corp"),))]
+    p = compile_policy([shown], bindings, ["corp"], allowed_system_names=["system:authenticated"])
+    verdict = answer(p, ANN, {}, accepted, asked("get", "pods"))
+    passed = RoleSteps(lambda: p, lambda _: {}, lambda _: accepted)(request("GET", "/api/v1/pods/x")) is None
+    assert (verdict.decision is Decision.ALLOW, passed) == (accepted == ("system:authenticated",),) * 2
 
 
 def test_an_empty_policy_allows_nothing() -> None:
