@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from auth.connectors import Connector
 from auth.keystore import KeystoreError
@@ -53,6 +54,11 @@ class Report:
     metrics: Metrics
     problem: str = ""
     log: str = ""
+
+    @classmethod
+    def down(cls, metrics: Metrics, why: str) -> Self:
+        """Of a process that is not there, or says nothing: it serves nobody, and nothing is known to write its log."""
+        return cls(metrics, why, why)
 
 
 def nobody() -> list[Report]:
@@ -258,8 +264,9 @@ class App:
         return [*self._log_causes(), *theirs]
 
     def _log_causes(self) -> list[str]:
-        """Why logs of this process cannot be written; empty while all can."""
-        return sorted({server.writer.log.cause for server in self._servers()} - {""})
+        """Why logs of this process cannot be written; empty while all can. One that is not open yet cannot."""
+        not_started = "not started" if self._worker is not None and self.kube is None else ""
+        return sorted({not_started, *(server.writer.log.cause for server in self._servers())} - {""})
 
 
 def _notices(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict[str, object], str]]:

@@ -96,7 +96,7 @@ class Worker:
         self._pipe: Connection | None = None
         self._ended = asyncio.Event()
         self._started: asyncio.Future[str] | None = None
-        self._report = Report(Metrics(), "not started")
+        self._report = Report.down(Metrics(), "not started")
         self._heard_at = 0.0
 
     async def start(self) -> None:
@@ -144,7 +144,7 @@ class Worker:
     def report(self, now: float) -> Report:
         if self._pipe is None or now - self._heard_at <= SILENT_SECONDS:
             return self._report
-        return Report(self._report.metrics, f"has not reported for {now - self._heard_at:.0f} s")
+        return Report.down(self._report.metrics, f"has not reported for {now - self._heard_at:.0f} s")
 
     def _heard(self) -> None:
         """A report, or a sentence why it could not start; the end of the pipe is its end."""
@@ -170,7 +170,7 @@ class Worker:
             self.exit_code = process.exitcode
         if self._started is not None and not self._started.done():
             self._started.set_result(f"worker {self.number} ended with code {self.exit_code} before it served")
-        self._report = Report(self._report.metrics, "ended; it is started again")
+        self._report = Report.down(self._report.metrics, "ended; it is started again")
         self._ended.set()
 
     def _close(self) -> None:

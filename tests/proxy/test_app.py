@@ -158,6 +158,22 @@ def test_a_host_becomes_a_directory(host: str, name: str) -> None:
     assert node_name(host) == name
 
 
+async def test_while_the_kube_listener_starts_its_log_is_not_available(provider: Provider, tmp_path: Path) -> None:
+    class Looking(App):
+        async def _start_kube(self, *started_with: Any) -> None:
+            self.before = (self.metrics(), readiness(self.checks())[0])
+            await super()._start_kube(*started_with)
+
+    app = Looking(Config.load(configuration(tmp_path, provider.issuer, 1)), environ={}, say=lambda _: None)
+    await app.start()
+    after = (app.metrics(), readiness(app.checks())[0])
+    await app.stop()
+    assert [("kwit_log_available 1\n" in page, ready) for page, ready in (app.before, after)] == [
+        (False, False),
+        (True, True),
+    ]
+
+
 async def test_a_worker_whose_log_cannot_be_written_shows_in_readiness_and_metrics(running: Running) -> None:
     app = running.app
     app._others = lambda: [Report(Metrics(malformed=2)), Report(Metrics(malformed=3), "disk full", "disk full")]

@@ -14,7 +14,7 @@ def worker(report: Report, heard_at: float) -> Worker:
 
 def test_one_that_was_not_started_is_not_ready() -> None:
     made = Supervisor(None, 2, say=print)  # type: ignore[arg-type]
-    assert [report.problem for report in made.reports()] == ["not started", "not started"]
+    assert made.reports() == [Report(Metrics(), "not started", "not started")] * 2
 
 
 def test_one_that_hangs_is_not_ready_and_its_counts_stay() -> None:
@@ -22,7 +22,14 @@ def test_one_that_hangs_is_not_ready_and_its_counts_stay() -> None:
     report = Report(counted)
     assert worker(report, 100.0).report(100.0 + SILENT_SECONDS) is report
     late = worker(report, 100.0).report(100.1 + SILENT_SECONDS)
-    assert late == Report(counted, "has not reported for 5 s")
+    assert late == Report(counted, *["has not reported for 5 s"] * 2)
+
+
+async def test_one_that_ended_writes_no_log_until_it_is_back() -> None:
+    made = worker(Report(Metrics(malformed=3)), 0.0)
+    made._pipe = None
+    made._gone()
+    assert made.report(1e9) == Report(Metrics(malformed=3), *["ended; it is started again"] * 2)
 
 
 class Stubborn:
