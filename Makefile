@@ -39,7 +39,7 @@ e2e: $(STAMP) ## real kubectl, real API server, real identity providers (builds 
 	@tests/e2e/run
 
 cluster: $(STAMP) ## build (once) and start a real Kubernetes control plane on loopback
-	@tests/e2e/cluster/up
+	@tests/e2e/control_plane/up
 
 bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
 	@tests/bench/run

@@ -1,8 +1,9 @@
 """A real control plane (etcd and kube-apiserver) on loopback, for tests and for `make cluster`.
 
-`ControlPlane` starts the program that `cluster/build` makes; `ExistingCluster` stands for the one that the environment
-variable KWIT_E2E_KUBECONFIG names. There is no controller manager: nobody aggregates the roles admin, edit and view,
-makes `default` service accounts, or ends the deletion of a namespace. Tests bring their own roles and accounts.
+`ControlPlane` starts the program that `control_plane/build` makes; `ExistingCluster` stands for the one that the
+environment variable KWIT_E2E_KUBECONFIG names. There is no controller manager: nobody aggregates the roles admin, edit
+and view, makes `default` service accounts, or ends the deletion of a namespace. Tests bring their own roles and
+accounts.
 """
 
 import contextlib
@@ -24,8 +25,8 @@ from typing import Protocol, Self
 
 from tests.e2e.pki import Authority, Pair
 
-HERE = Path(__file__).parent / "cluster"
-NO_GO = 3  # exit code of cluster/build where there is no Go
+HERE = Path(__file__).parent / "control_plane"
+NO_GO = 3  # exit code of control_plane/build where there is no Go
 READY_WITHIN = 90.0  # seconds; measured 4 to 12 at a load of 18
 POLL_EVERY = 0.1  # seconds between two questions to /readyz
 

@@ -108,7 +108,7 @@ class Installation:
         (self.folder / "roles" / "roles.yaml").write_text(ROLES)
         (self.folder / "secret").write_text(CLIENT_SECRET)
         connector = {"type": "oidc", "name": "corp", "issuer": self._provider.issuer, "client_id": CLIENT_ID}
-        connector |= {"client_secret_file": "secret", "scopes": ["openid", "email", "groups"], "algorithms": ["RS256"]}
+        more = {"client_secret_file": "secret", "scopes": ["openid", "email", "groups"], "algorithms": ["RS256"]}
         document = {
             "installation": "e2e",
             "data_dir": "data",
@@ -116,7 +116,7 @@ class Installation:
             "web": {"address": f"127.0.0.1:{self._web}", "url": f"https://localhost:{self._web}"},
             "operations": {"address": f"127.0.0.1:{self._operations}"},
             "audit": {"segment_bytes": "16MiB"},
-            "connectors": [connector | {"mapping": {"username": "claims.preferred_username"}}],
+            "connectors": [connector | more | {"mapping": {"username": "claims.preferred_username"}}],
         }
         (self.folder / "kwit.yaml").write_text(yaml.safe_dump(document))
 

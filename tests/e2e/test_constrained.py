@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,9 @@ class Constrained(Installation):
 
 
 @pytest.fixture(scope="module")
-def constrained(cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory):
+def constrained(
+    cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Constrained]:
     """A kwit whose account was prepared with `kwit cluster manifest --constrained`."""
     with Constrained(tmp_path_factory.mktemp("constrained"), cluster, admin) as constrained:
         yield constrained

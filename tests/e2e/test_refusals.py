@@ -172,15 +172,17 @@ def test_a_log_that_cannot_be_written_and_can_again(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     assert alice.run(kubectl, PODS).code == 0
+    assert here.app.kube is not None
+    log = here.app.kube.writer.log
     with monkeypatch.context() as broken:
-        broken.setattr(here.app.kube.writer.log._disk, "write", full)
+        broken.setattr(log._disk, "write", full)
         alice.run(kubectl, PODS)
         asked = alice.run(kubectl, PODS)
     assert last_line(asked).err == (
         f"Error from server (ServiceUnavailable): the audit log in {here.audit}/{here.app.node}-0 cannot be written "
         "(No space left on device); nothing is done without a record. Tell your platform team; it resumes by itself\n"
     )
-    here.wait_until(lambda: here.app.kube.writer.log.available, "the log has not come back")
+    here.wait_until(lambda: log.available, "the log has not come back")
     assert alice.run(kubectl, PODS).code == 0
 
 

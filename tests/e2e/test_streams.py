@@ -24,7 +24,7 @@ import pytest
 
 from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.moment import Kind
-from recordings.recorder.reader import open_recording
+from recordings.recorder.reader import RecordingReader, open_recording
 from tests.e2e.busybox_image import IMAGE
 from tests.e2e.cluster import Cluster, ControlPlane, Unavailable, build
 from tests.e2e.installation import Installation
@@ -135,15 +135,19 @@ def people(
     return made
 
 
+Ways = tuple[Way, Way]
+"""Without kwit, and through it."""
+
+
 @pytest.fixture(params=WAYS)
-def ways(request: pytest.FixtureRequest, people: dict[str, Person], kubectls: dict[int, Path]) -> tuple[Way, Way]:
+def ways(request: pytest.FixtureRequest, people: dict[str, Person], kubectls: dict[int, Path]) -> Ways:
     """(without kwit, through it), with one kubectl."""
     minor, environment = WAYS[request.param]
     direct, proxied = (Way(people[name], kubectls[minor], environment) for name in ("direct", "kwit"))
     return direct, proxied
 
 
-def newest_recording(installation: Installation):
+def newest_recording(installation: Installation) -> RecordingReader:
     """The recording that was made last, once it is sealed."""
     directory = RecordingDirectory(installation.folder / "data" / "recordings")
     end = time.monotonic() + 10
@@ -159,12 +163,14 @@ def newest_recording(installation: Installation):
     raise AssertionError("no recording was sealed")
 
 
-def carried(reader, kind: Kind) -> bytes:
+def carried(reader: RecordingReader, kind: Kind) -> bytes:
     return b"".join(moment.data for moment in reader.moments() if moment.kind is kind)
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 137])
-def test_exec_gives_the_same_output_and_exit_code_and_is_recorded(ways, installation, code):
+def test_exec_gives_the_same_output_and_exit_code_and_is_recorded(
+    ways: Ways, installation: Installation, code: int
+) -> None:
     direct, proxied = ways
     command = ("exec", "p", "-c", "main", "--", "sh", "-c", f"echo out; echo err >&2; exit {code}")
     without, through = direct.run(*command), proxied.run(*command)
@@ -178,7 +184,9 @@ def test_exec_gives_the_same_output_and_exit_code_and_is_recorded(ways, installa
         assert reader.verify() == []
 
 
-def test_three_megabytes_go_in_and_come_back_unchanged_and_are_all_recorded(ways, installation):
+def test_three_megabytes_go_in_and_come_back_unchanged_and_are_all_recorded(
+    ways: Ways, installation: Installation
+) -> None:
     direct, proxied = ways
     command = ("exec", "-i", "p", "-c", "main", "--", "sh", "-c", f"head -c {len(DATA)}")
     for way in (direct, proxied):
@@ -189,7 +197,7 @@ def test_three_megabytes_go_in_and_come_back_unchanged_and_are_all_recorded(ways
         assert carried(reader, Kind.STDOUT) == DATA
 
 
-def test_a_shell_on_a_terminal_has_its_size_and_obeys_control_c(ways, installation):
+def test_a_shell_on_a_terminal_has_its_size_and_obeys_control_c(ways: Ways, installation: Installation) -> None:
     direct, proxied = ways
     seen = []
     for way in (direct, proxied):
@@ -220,7 +228,7 @@ def test_a_shell_on_a_terminal_has_its_size_and_obeys_control_c(ways, installati
     assert code == 130, shown
 
 
-def test_attach_speaks_with_what_runs(ways, installation):
+def test_attach_speaks_with_what_runs(ways: Ways, installation: Installation) -> None:
     for way in ways:
         process = subprocess.Popen(
             way.command("attach", "-i", "p", "-c", "main"),
@@ -244,7 +252,7 @@ def test_attach_speaks_with_what_runs(ways, installation):
         assert b"got ping\n" in carried(reader, Kind.STDOUT)
 
 
-def test_ports_are_forwarded_and_their_record_says_so(ways, installation):
+def test_ports_are_forwarded_and_their_record_says_so(ways: Ways, installation: Installation) -> None:
     for way in ways:
         process = subprocess.Popen(
             way.command("port-forward", "p", ":8080"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=way.env()
@@ -273,7 +281,7 @@ def test_ports_are_forwarded_and_their_record_says_so(ways, installation):
     installation.wait_until(told, "no record of the connections")
 
 
-def test_files_are_copied_both_ways(ways, tmp_path):
+def test_files_are_copied_both_ways(ways: Ways, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "large").write_bytes(DATA)
@@ -288,7 +296,7 @@ def test_files_are_copied_both_ways(ways, tmp_path):
         assert {path.name: path.read_bytes() for path in back.iterdir()} == expected
 
 
-def test_a_debug_container_and_its_shell_are_one_story(ways, installation):
+def test_a_debug_container_and_its_shell_are_one_story(ways: Ways, installation: Installation) -> None:
     for way in ways:
         if "1.24" in str(way.kubectl):
             pytest.skip("kubectl 1.24 sends ephemeral containers in a form of its own to new servers")
@@ -313,7 +321,7 @@ def test_a_debug_container_and_its_shell_are_one_story(ways, installation):
     assert any("kubewitness.dev/debug-request" in one for one in made)
 
 
-def test_logs_are_followed(ways):
+def test_logs_are_followed(ways: Ways) -> None:
     for way in ways:
         process = subprocess.Popen(
             way.command("logs", "-f", "p", "-c", "main"),
@@ -328,7 +336,7 @@ def test_logs_are_followed(ways):
         process.stdout.close()
 
 
-def test_run_makes_a_pod_speaks_with_it_and_takes_it_away(ways):
+def test_run_makes_a_pod_speaks_with_it_and_takes_it_away(ways: Ways) -> None:
     for way in ways:
         name = f"run-{random.randrange(1 << 40)}"
         overrides = json.dumps({"spec": {"nodeName": NAME, "tolerations": [{"operator": "Exists"}]}})
