@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import ssl
 import sys
 import tempfile
@@ -49,16 +50,37 @@ def main(arguments: Sequence[str]) -> int:
     except UnavailableError as error:
         print(f"no benchmark: {error}")
         return 2
-    found = Findings()
-    for scenario in scenarios:
-        print(f"{scenario.title} …", file=sys.stderr, flush=True)
+    found, facts = Findings(), machine()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def one(scenario: Scenario) -> None:
         with tempfile.TemporaryDirectory(prefix="kwit-bench.") as folder:
             _scenario(scenario, options.contenders or CONTENDERS, programs, Path(folder), found)
+
+    run(scenarios, one, found, lambda: _write(options.json, facts, scenarios, found))
     print(f"\n{table(scenarios, found.rows)}\n")
-    facts = {**_machine(), "ciphers": ciphers(found.rows)}
+    facts |= {"ciphers": ciphers(found.rows), "figures": str(options.json)}
     print("\n".join((*goals(scenarios, found.rows), *found.notes, "", *(f"{k}: {v}" for k, v in facts.items()))))
-    _write(options.json, scenarios, found)
     return int(found.failed or any(row.errors for row in found.rows.values()))
+
+
+def run(
+    scenarios: Sequence[Scenario], one: Callable[[Scenario], None], found: Findings, keep: Callable[[], None]
+) -> None:
+    """`one` after the other; rows are shown, and kept, when their scenario is done: an interruption loses only its own.
+
+    Ctrl-C or SIGTERM ends it with a note in `found`, which has then failed.
+    """
+    for scenario in scenarios:
+        print(f"{scenario.title} …", file=sys.stderr, flush=True)
+        try:
+            one(scenario)
+        except KeyboardInterrupt:
+            found.notes.append(f"INTERRUPTED in {scenario.title}: what was measured before it stands")
+            found.failed = True
+            break
+        print(f"\n{table([scenario], found.rows)}\n", flush=True)
+        keep()
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -141,7 +163,7 @@ def _last_words(folder: Path) -> str:
     return log.read_text(errors="replace")[-500:].strip() if log.exists() else ""
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
     processor = next(
         (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.machine(),
@@ -157,16 +179,18 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _write(path: Path, scenarios: Sequence[Scenario], found: Findings) -> None:
+def _write(path: Path, facts: dict[str, str], scenarios: Sequence[Scenario], found: Findings) -> None:
+    """Beside the old figures first: an interruption leaves one or the other, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figures = {
-        "machine": _machine(),
+        "machine": facts,
         "scenarios": [asdict(scenario) for scenario in scenarios],
         "rows": [asdict(row) for row in found.rows.values()],
         "notes": found.notes,
     }
-    path.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"figures: {path}")
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(figures, indent=1) + "\n")
+    new.replace(path)
 
 
 if __name__ == "__main__":
