@@ -1,6 +1,7 @@
 """Whatever headers a client sends, the API server sees the person whom the certificate proves, and what we wrote.
 
-The attacks are security H1, H2, H7 to H10, H13 and H15; the wire is read by h11, which knows nothing of us.
+The attacks are security H1, H2, H7 to H10, H13 and H15 (the others are in test_identities.py); the wire is read by h11,
+which knows nothing of us.
 """
 
 from __future__ import annotations
