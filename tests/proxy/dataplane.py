@@ -49,6 +49,8 @@ from recordings.recorder.store import RecordingStore
 NOW = 1_800_000_000.0
 INSTALLATION = "demo"
 CLUSTER = "c1"
+OTHER_CLUSTER = "elsewhere"
+"""It is served as well; nobody here has a certificate for it."""
 LOGIN = LoginID("a" * 26)
 HOST = b"kwit.example"
 ORIGIN = b"https://kwit.example"
@@ -274,7 +276,10 @@ class State:
 class Cluster:
     """An `Endpoint` that nobody dials."""
 
-    name, host, port, host_header, path_prefix, server_hostname = CLUSTER, "api", 443, b"api", b"", "api"
+    host, port, host_header, path_prefix, server_hostname = "api", 443, b"api", b"", "api"
+
+    def __init__(self, name: str = CLUSTER) -> None:
+        self.name = name
 
     def ssl_context(self) -> ssl.SSLContext:
         raise AssertionError
@@ -362,11 +367,13 @@ class Pool(UpstreamPool):
     def __init__(self, loop: asyncio.AbstractEventLoop, server: ApiServer) -> None:
         super().__init__(loop, connect_seconds=10.0)
         self.server = server
+        self.dialled: list[str] = []
+        """Names of clusters, one for each connection."""
         self.dials: asyncio.Event | None = None
         """Where it is set, a dial waits for it."""
 
     async def _open(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
-        del endpoint
+        self.dialled.append(endpoint.name)
         if self.dials is not None:
             await self.dials.wait()
         if self.server.refuses is not None:
@@ -378,7 +385,7 @@ class Pool(UpstreamPool):
         return connection
 
     async def _open_stream(self, endpoint: Endpoint) -> UpstreamStream:
-        del endpoint
+        self.dialled.append(endpoint.name)
         if self.server.refuses is not None:
             raise self.server.refuses
         stream = UpstreamStream()
@@ -527,7 +534,10 @@ async def plane(
     refused: list[tuple[str, str, str]] = []
     cluster = Cluster()
     authentication = AuthenticationFilter(
-        state, {CLUSTER: cluster}, state_max_age_seconds=60.0, groups_max_age_seconds=3600.0
+        state,
+        {CLUSTER: cluster, OTHER_CLUSTER: Cluster(OTHER_CLUSTER)},
+        state_max_age_seconds=60.0,
+        groups_max_age_seconds=3600.0,
     )
     in_force = [roles]
     role_steps = RoleSteps(lambda: in_force[0], lambda _: LABELS, lambda _: ())
