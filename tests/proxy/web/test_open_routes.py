@@ -1,5 +1,4 @@
-"""What is open to everybody on the web listener: a closed list of exact paths; all else asks for a proof. Security R5.
-"""
+"""What is open to everybody on the web listener is a closed list of paths; all else asks for a proof. Security R5."""
 
 from __future__ import annotations
 
