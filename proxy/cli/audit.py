@@ -26,6 +26,7 @@ from proxy.cli.audit_types import types
 from proxy.cli.audit_verify import verify
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import output_option
 from recordings.audit.query import Follower, Record, oldest_first, subjects
 from recordings.audit.question import Question, at, certificates
@@ -35,21 +36,23 @@ POLL_SECONDS = 0.25
 """Between two looks of `tail -f`: sooner than a person notices, and nothing for the disk."""
 
 
-@click.group("audit", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "audit",
+    cls=Family,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "kwit audit tail -f                                    what happens now",
+        "kwit audit search --user ada@example.com --since 2h   what she did",
+        "kwit audit search --decision deny --since 1d          who was refused what",
+        "kwit audit search --verb exec -n shop -o wide         shells, with role and login",
+        "kwit audit show 0199aef2-51c4                         everything about one request",
+        "kwit audit timeline ada@example.com --since 1d        her day, in a page",
+        'kwit audit sql "SELECT verb, count(*) FROM records GROUP BY 1"',
+        "kwit audit verify --key audit-root.key.pub            is it what was written?",
+    ),
+)
 def command() -> None:
-    r"""Follow, search and show the log.
-
-    \b
-    Examples:
-      kwit audit tail -f                                    what happens now
-      kwit audit search --user ada@example.com --since 2h   what she did
-      kwit audit search --decision deny --since 1d          who was refused what
-      kwit audit search --verb exec -n shop -o wide         shells, with role and login
-      kwit audit show 0199aef2-51c4                         everything about one request
-      kwit audit timeline ada@example.com --since 1d        her day, in a page
-      kwit audit sql "SELECT verb, count(*) FROM records GROUP BY 1"
-      kwit audit verify --key audit-root.key.pub            is it what was written?
-    """
+    """Follow, search and show the log."""
 
 
 command.add_command(policy)

@@ -9,11 +9,16 @@ import click
 
 from proxy.cli.audit_place import place, place_options, reading
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import examples
 from recordings.audit import blobs
 from recordings.audit.row import harmless_json
 
 
-@click.command("blob", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    "blob",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("kwit audit blob 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+)
 @click.argument("digest", metavar="SHA256")
 @place_options
 def blob(*, digest: str, directory: Path | None, config: Path | None) -> None:

@@ -11,6 +11,7 @@ import click
 from proxy.cli.audit_place import place, place_options, reading
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import Column, output_option, show
 from recordings.audit import holds
 from recordings.audit.encode import rfc3339
@@ -27,21 +28,20 @@ COLUMNS = (
 )
 
 
-@click.group("hold", context_settings={"help_option_names": ["-h", "--help"]})
+ADD = 'kwit audit hold add case-17 --reason "Smith v. Smith" --since 2026-01-01 --until 2026-02-01'
+LS = "kwit audit hold ls"
+RM = "kwit audit hold rm case-17"
+
+
+@click.group("hold", cls=Family, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples(ADD, LS, RM))
 def hold() -> None:
-    r"""What must not be removed, whatever the log's retention says.
+    """What must not be removed, whatever the log's retention says.
 
     Holds are in force at once, and the log records each change of them.
-
-    \b
-    Examples:
-      kwit audit hold add case-17 --reason "Smith v. Smith" --since 2026-01-01 --until 2026-02-01
-      kwit audit hold ls
-      kwit audit hold rm case-17
     """
 
 
-@hold.command("add")
+@hold.command("add", epilog=examples(ADD))
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; it is recorded.")
 @click.option("--since", default="", help="Left out: from the beginning.")
@@ -55,7 +55,7 @@ def add(*, name: str, reason: str, since: str, until: str, directory: Path | Non
     say(f"{name} is in force.")
 
 
-@hold.command("rm")
+@hold.command("rm", epilog=examples(RM))
 @click.argument("name")
 @place_options
 def rm(*, name: str, directory: Path | None, config: Path | None) -> None:
@@ -65,7 +65,7 @@ def rm(*, name: str, directory: Path | None, config: Path | None) -> None:
     say(f"{name} is over.")
 
 
-@hold.command("ls")
+@hold.command("ls", epilog=examples(LS))
 @place_options
 @output_option
 def ls(*, form: str, directory: Path | None, config: Path | None) -> None:

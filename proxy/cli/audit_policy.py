@@ -10,6 +10,7 @@ import click
 
 from proxy.cli.audit_place import DEFAULT_CONFIG, place, place_options, reading
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import Column, show, structured
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ _POLICY = click.option(
 )
 
 
-@click.group("policy")
+EXPLAIN = 'kwit audit policy explain "kubectl delete secret x -n y"'
+SHOW = "kwit audit policy show gce > mine.yaml   one to begin with"
+LINT = "kwit audit policy lint mine.yaml"
+
+
+@click.group("policy", cls=Family, epilog=examples(EXPLAIN, SHOW, LINT))
 def command() -> None:
     """What is recorded in which detail, exported and shown.
 
@@ -32,16 +38,10 @@ def command() -> None:
     """
 
 
-@command.command("show")
+@command.command("show", epilog=examples("kwit audit policy show   the one that is in force", SHOW))
 @click.argument("policy_name", metavar="[FILE|PROFILE]", required=False)
 def show_(*, policy_name: str | None) -> int:
-    r"""Print a policy as it is written.
-
-    \b
-    Examples:
-      kwit audit policy show                   the one that is in force
-      kwit audit policy show gce > mine.yaml   one to begin with
-    """
+    """Print a policy as it is written."""
     from proxy.audit_policy_file import PROFILES, policy_text
 
     name = policy_name or _configured()
@@ -49,20 +49,16 @@ def show_(*, policy_name: str | None) -> int:
     return 0
 
 
-@command.command("explain")
+@command.command(
+    "explain", epilog=examples(EXPLAIN, 'kwit audit policy explain "kubectl exec -it web -- sh" --policy cis')
+)
 @click.argument("kubectl", metavar='"KUBECTL COMMAND"')
 @_POLICY
 @click.option("--user", default="", help="Who asks, by username.")
 @click.option("--group", "groups", multiple=True, help="A group of theirs; may be given several times.")
 @click.option("-o", "--output", "form", type=_FORMS, default="table", help="How to show it.")
 def explain(*, kubectl: str, policy_name: str | None, user: str, groups: tuple[str, ...], form: str) -> int:
-    r"""Say what would be recorded of a kubectl command, request by request.
-
-    \b
-    Examples:
-      kwit audit policy explain "kubectl delete secret x -n y"
-      kwit audit policy explain "kubectl exec -it web -- sh" --policy cis
-    """
+    """Say what would be recorded of a kubectl command, request by request."""
     from proxy.kubectl_command import KubectlCommandError, requests_of
     from recordings.audit.policy.rule import PolicyAttributes
 
@@ -118,7 +114,7 @@ def _held(level: Level) -> str:
     return "who, what, when" + bodies.get(level, "")
 
 
-@command.command("lint")
+@command.command("lint", epilog=examples(LINT))
 @click.argument("policy_name", metavar="[FILE|PROFILE]", required=False)
 @click.option("--strict", is_flag=True, help="Doubts fail, too.")
 @click.option("-o", "--output", "form", type=_FORMS, default="table", help="How to show it.")
@@ -152,7 +148,7 @@ def lint(*, policy_name: str | None, strict: bool, form: str) -> int:
     return int(strict and bool(rows))
 
 
-@command.command("simulate")
+@command.command("simulate", epilog=examples("kwit audit policy simulate --policy mine.yaml --since 7d"))
 @_POLICY
 @place_options
 @click.option("--since", default="7d", show_default=True, help="How far back: 2h, 7d, or a time.")
@@ -200,7 +196,7 @@ def _recorded(root: Path, since: str) -> Iterator[tuple[dict[str, Any], int]]:
         yield record, len(encode(record))
 
 
-@command.command("for-cluster")
+@command.command("for-cluster", epilog=examples("kwit audit policy for-cluster mine.yaml > policy.yaml"))
 @click.argument("policy_name", metavar="[FILE|PROFILE]", required=False)
 def for_cluster(*, policy_name: str | None) -> int:
     """Print the policy that a cluster's own API server needs to match ours, with the flags to start it with."""

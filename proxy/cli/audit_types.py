@@ -6,10 +6,13 @@ import json
 
 import click
 
+from proxy.cli.help_pages import examples
 from recordings.audit.record import TYPES
 
 
-@click.command("types", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    "types", context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("kwit audit types -o markdown")
+)
 @click.option(
     "-o", "--output", "form", type=click.Choice(("text", "json", "markdown")), default="text", help="How to show it."
 )

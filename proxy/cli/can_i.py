@@ -12,10 +12,19 @@ from proxy.cli.client import contexts, terminal
 from proxy.cli.client.api import visible
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.saved_login import SavedLogin
+from proxy.cli.help_pages import examples
 from proxy.cli.output import output_option, structured
 
 
-@click.command("can-i")
+@click.command(
+    "can-i",
+    epilog=examples(
+        "kwit can-i delete pods -n shop",
+        "kwit can-i get deployments.apps/scale web -n shop --cluster staging",
+        "kwit can-i patch configmaps -n shop --server-side",
+        "kwit can-i get /metrics",
+    ),
+)
 @click.argument("verb")
 @click.argument("resource", metavar="RESOURCE[/SUBRESOURCE]|/PATH")
 @click.argument("name", default="")

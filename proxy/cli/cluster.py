@@ -13,6 +13,7 @@ import click
 
 from proxy.cli.client import private_file
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import Column, output_option, show
 from proxy.finding import Level
 
@@ -29,17 +30,27 @@ COLUMNS = (
 )
 
 _config = click.option(
-    "-c", "--config", "config_path", type=click.Path(path_type=Path), default=Path("kwit.yaml"), show_default=True
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("kwit.yaml"),
+    show_default=True,
+    help="The configuration it is registered in.",
 )
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group("cluster")
+ADD = "kwit cluster add staging --server https://10.0.0.1:6443 --ca-file ca.crt --token-file token"
+MANIFEST = "kwit cluster manifest staging --roles roles/ | kubectl --context staging apply -f -"
+
+
+@click.group("cluster", cls=Family, epilog=examples(MANIFEST, ADD, "kwit cluster ls"))
 def command() -> None:
     """Prepare clusters, register them, list them."""
 
 
-@command.command("manifest")
+@command.command("manifest", epilog=examples(MANIFEST))
 @click.argument("name")
 @click.option("--roles", type=click.Path(path_type=Path, file_okay=False), help="Grant the groups these roles send.")
 @click.option("--groups", help="Grant these groups too, separated by commas.")
@@ -57,11 +68,7 @@ def manifest(
     constrained: bool,
     in_cluster: bool,
 ) -> None:
-    """Print the YAML that gives kwit the least it needs in a cluster.
-
-    \b
-    kwit cluster manifest staging --roles roles/ | kubectl --context staging apply -f -
-    """  # noqa: D301 - \\b is click's mark for lines that stay as they are
+    """Print the YAML that gives kwit the least it needs in a cluster."""
     from proxy.config_types import cluster_name, installation_name
     from proxy.manifest import ManifestError, literal_groups
     from proxy.manifest import manifest as write
@@ -80,7 +87,7 @@ def manifest(
     click.echo(text, nl=False)
 
 
-@command.command("add")
+@command.command("add", epilog=examples(ADD, "kwit cluster add staging --context staging-kwit"))
 @click.argument("name")
 @_config
 @click.option("--context", help="Take address and credential from this kubeconfig context.")
@@ -89,19 +96,14 @@ def manifest(
 @click.option("--ca-file", type=_file, help="PEM file of its CA.")
 @click.option("--token-file", type=_file, help="File with the token of kwit's account.")
 @click.option("--client-certificate", type=_file, help="PEM file; with --client-key instead of a token.")
-@click.option("--client-key", type=_file)
+@click.option("--client-key", type=_file, help="PEM file of its key.")
 @click.option("--tls-server-name", help="The name to check where the URL has another.")
 @click.option("--in-cluster", is_flag=True, help="The cluster that kwit itself runs in.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="What roles select by; may be repeated.")
 @click.option("--replace", is_flag=True, help="Write over a cluster of this name.")
 @click.option("--no-check", is_flag=True, help="Register it without a try.")
 def add(name: str, *, config_path: Path, replace: bool, no_check: bool, **given: Any) -> int:
-    """Register a cluster: try it, then write its file.
-
-    \b
-    kwit cluster add staging --server https://10.0.0.1:6443 --ca-file ca.crt --token-file token
-    kwit cluster add staging --context staging-kwit
-    """  # noqa: D301 - as above
+    """Register a cluster: try it, then write its file."""
     config = _load_config(config_path)
     path = config.clusters_dir / f"{name}.yaml"
     if path.exists() and not replace:
@@ -116,7 +118,7 @@ def add(name: str, *, config_path: Path, replace: bool, no_check: bool, **given:
     return 0
 
 
-@command.command("ls")
+@command.command("ls", epilog=examples("kwit cluster ls -o wide"))
 @_config
 @output_option
 def ls(config_path: Path, form: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from proxy.cli.client import saved_login, terminal
+from proxy.cli.help_pages import examples
 from proxy.cli.output import Column, output_option, show
 
 COLUMNS = (
@@ -14,7 +15,7 @@ COLUMNS = (
 )
 
 
-@click.command("clusters")
+@click.command("clusters", epilog=examples("kwit clusters -o wide"))
 @click.option("--server", help="Of which server  [default: the last one]")
 @output_option
 def command(server: str | None, form: str) -> None:

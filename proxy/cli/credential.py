@@ -14,9 +14,10 @@ from proxy.cli.client.certificates import Certificates
 from proxy.cli.client.problem import NotSignedIn
 from proxy.cli.client.saved_login import SavedLogin
 from proxy.cli.client.sign_in import sign_in
+from proxy.cli.help_pages import examples
 
 
-@click.command("credential")
+@click.command("credential", epilog=examples("kwit credential --cluster staging"))
 @click.option("--cluster", required=True, help="The cluster to have a certificate for.")
 @click.option("--server", help="Of which server  [default: the last one]")
 def command(cluster: str, server: str | None) -> None:

@@ -11,15 +11,26 @@ from pathlib import Path
 
 import click
 
+from proxy.cli.help_pages import examples
 from proxy.cli.output import structured
 from proxy.finding import Finding, Level, fail, ok
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
-@click.command("doctor")
-@click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=Path("kwit.yaml"), show_default=True)
-@click.option("-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table")
+@click.command("doctor", epilog=examples("kwit doctor -c /etc/kwit/kwit.yaml"))
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("kwit.yaml"),
+    show_default=True,
+    help="The configuration of the installation.",
+)
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to show it."
+)
 def command(path: Path, form: str) -> int:
     """Look at an installation and say what is wrong, each with its fix.
 

@@ -9,6 +9,7 @@ import click
 
 from proxy.cli.client import private_file
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import examples
 
 EXAMPLE_ROLE = """\
 # Who may do what. Files in this directory are read again when they change; a broken one keeps the last good policy.
@@ -49,7 +50,14 @@ _QUESTIONS = {
 }
 
 
-@click.command("init")
+@click.command(
+    "init",
+    epilog=examples(
+        "kwit init /etc/kwit",
+        "kwit init /etc/kwit --installation acme --web-url https://kwit.example.com --issuer https://login.example.com",
+        "kwit init --schema > kwit.schema.json",
+    ),
+)
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--installation", help="A short name: it stands in every certificate.")
 @click.option("--kube-url", help="Where kubectl will reach it, such as https://kube.example.com:8443.")

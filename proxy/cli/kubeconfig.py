@@ -12,10 +12,14 @@ from proxy.cli.client import contexts, private_file, terminal
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.saved_login import SavedLogin
 from proxy.cli.credential import certificates
+from proxy.cli.help_pages import examples
 from proxy.cli.login import write_contexts
 
 
-@click.command("kubeconfig")
+@click.command(
+    "kubeconfig",
+    epilog=examples("kwit kubeconfig", "kwit kubeconfig --embed --cluster staging --kubeconfig ci.kubeconfig"),
+)
 @click.option(
     "--embed", is_flag=True, help="With certificate and key inside: works anywhere, until the certificate ends."
 )

@@ -13,10 +13,14 @@ from proxy.cli.client.cached import current_server
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.saved_login import SavedLogin
 from proxy.cli.client.sign_in import WAIT_SECONDS, sign_in
+from proxy.cli.help_pages import examples
 from proxy.cli.output import until
 
 
-@click.command("login")
+@click.command(
+    "login",
+    epilog=examples("kwit login https://kwit.example.com", "kwit login --no-browser   on a machine without one"),
+)
 @click.argument("server", required=False)
 @click.option("--no-browser", is_flag=True, help="Print a URL to open anywhere, and take the code it shows.")
 @click.option("--connector", help="Sign in with this one of the server's providers.")

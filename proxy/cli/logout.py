@@ -7,9 +7,10 @@ import click
 from auth.kubeconfig import ours, remove
 from proxy.cli.client import contexts, saved_login, terminal
 from proxy.cli.client.problem import NotSignedIn, Unreachable
+from proxy.cli.help_pages import examples
 
 
-@click.command("logout")
+@click.command("logout", epilog=examples("kwit logout --remove-contexts"))
 @click.option("--server", help="Of which server  [default: the last one]")
 @click.option("--remove-contexts", is_flag=True, help="Take our contexts out of the kubeconfig too.")
 @click.option("--kubeconfig", "file", help="The kubeconfig to take them from  [default: as kubectl chooses]")

@@ -14,6 +14,7 @@ import click
 
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import Column, output_option, relative, rfc3339, show, structured
 from proxy.cli.play import opened, show_text
 from proxy.cli.recordings_source import Folder, Recording, Server, row_of, source, source_options
@@ -73,18 +74,20 @@ def filter_options(function: _F) -> _F:
     return function
 
 
-@click.group("recordings", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "recordings",
+    cls=Family,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "kwit recordings ls --user ada@example.com --since 7d     what she did in shells",
+        "kwit recordings search DROP --namespace shop             where that was drawn or typed",
+        "kwit recordings text 4kq2…                               read one",
+        "kwit recordings export 4kq2… --format html --to a.html   a page with a player",
+        "kwit play 4kq2…                                          watch it",
+    ),
+)
 def command() -> None:
-    r"""Find, read and export recordings.
-
-    \b
-    Examples:
-      kwit recordings ls --user ada@example.com --since 7d   what she did in shells
-      kwit recordings search DROP --namespace shop           where that was drawn or typed
-      kwit recordings text 4kq2…                             read one
-      kwit recordings export 4kq2… --format html --to a.html a page with a player
-      kwit play 4kq2…                                        watch it
-    """
+    """Find, read and export recordings."""
 
 
 command.add_command(verify)
@@ -108,7 +111,7 @@ def ls(*, directory: Path | None, server: str | None, limit: int, form: str, **a
     return 0
 
 
-@command.command("show")
+@command.command("show", epilog=examples("kwit recordings show 4kq2…"))
 @click.argument("recording", metavar="ID|FILE")
 @source_options
 @output_option
@@ -145,7 +148,7 @@ def describe(*, recording: str, directory: Path | None, server: str | None, form
         click.echo(f"  {_time(int(typed['at'] * 1_000_000))}  {typed['text']}")
 
 
-@command.command("text")
+@command.command("text", epilog=examples("kwit recordings text 4kq2… | grep passwd"))
 @click.argument("recording", metavar="ID|FILE")
 @click.option("--typed", is_flag=True, help="Also what was typed, as it was sent; it may hold passwords.")
 @source_options
@@ -181,7 +184,9 @@ def search(
 
 @command.command("export", epilog="\b\nExample:\n  kwit recordings export 4kq2… --format html --to incident-42.html\n")
 @click.argument("recording", metavar="ID|FILE")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="asciicast", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="asciicast", show_default=True, help="What to make of it."
+)
 @click.option("--to", "target", type=click.Path(path_type=Path), help="Write this file, readable by you alone.")
 @click.option("--with-input", is_flag=True, help="Also what was typed; it may hold passwords.")
 @source_options
@@ -201,7 +206,7 @@ def export(
             say(f"wrote {target}")
 
 
-@command.command("rm")
+@command.command("rm", epilog=examples("kwit recordings rm 4kq2…"))
 @click.argument("recordings", metavar="ID...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--server", help="Of which server  [default: the last one]")
@@ -216,7 +221,7 @@ def rm(*, recordings: tuple[str, ...], yes: bool, server: str | None) -> None:
         say(f"removed {recording}")
 
 
-@command.command("follow")
+@command.command("follow", epilog=examples("kwit recordings follow 4kq2…"))
 @click.argument("recording", metavar="ID")
 @source_options
 def follow(*, recording: str, directory: Path | None, server: str | None) -> None:

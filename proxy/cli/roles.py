@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import structured
 from proxy.finding import Finding, Level, fail, ok, warn
 
@@ -28,18 +29,23 @@ class Surroundings:
     system_names: frozenset[str] = frozenset()
 
 
-@click.group("roles")
+LINT = "kwit roles lint roles/ --connector corp"
+
+
+@click.group("roles", cls=Family, epilog=examples(LINT))
 def command() -> None:
     """Check roles."""
 
 
-@command.command("lint")
+@command.command("lint", epilog=examples(LINT, "kwit roles lint -c /etc/kwit/kwit.yaml --strict"))
 @click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("-c", "--config", type=click.Path(path_type=Path), help=f"The configuration  [default: {CONFIG}]")
 @click.option("--connector", "connectors", multiple=True, help="A connector's name, instead of a configuration.")
 @click.option("--system-name", "system_names", multiple=True, help="A `system:` name that some cluster accepts.")
 @click.option("--strict", is_flag=True, help="Doubts fail, too.")
-@click.option("-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to show it."
+)
 def lint(
     *,
     directory: Path | None,

@@ -7,10 +7,19 @@ from pathlib import Path
 import click
 
 from proxy.cli.client.problem import Problem
+from proxy.cli.help_pages import examples
 
 
-@click.command("serve")
-@click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=Path("kwit.yaml"), show_default=True)
+@click.command("serve", epilog=examples("kwit serve -c /etc/kwit/kwit.yaml"))
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("kwit.yaml"),
+    show_default=True,
+    help="Its configuration.",
+)
 def command(path: Path) -> int:
     """Run the proxy. SIGTERM or Ctrl-C lets running requests end first."""
     from proxy.app import StartError

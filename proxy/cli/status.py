@@ -6,6 +6,7 @@ import click
 
 from proxy.cli.client import terminal
 from proxy.cli.client.problem import Unreachable
+from proxy.cli.help_pages import examples
 from proxy.cli.output import Column, output_option, relative, rfc3339, show
 
 COLUMNS = (
@@ -18,7 +19,7 @@ COLUMNS = (
 )
 
 
-@click.command("status")
+@click.command("status", epilog=examples("kwit status", "kwit status -o json"))
 @click.option("--server", help="Of which server  [default: the last one]")
 @output_option
 def command(server: str | None, form: str) -> int:
