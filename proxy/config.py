@@ -369,11 +369,11 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(MAX_CHARACTERS + 1).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError([Mistake(str(path), 1, "", "", "there is no such file; `kwit init` writes one")]) from error
+        raise ConfigError([Mistake(str(path), 0, "", "", "there is no such file; `kwit init` writes one")]) from error
     except OSError as error:
-        raise ConfigError([Mistake(str(path), 1, "", "", f"cannot be read: {error.strerror}")]) from error
+        raise ConfigError([Mistake(str(path), 0, "", "", f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([Mistake(str(path), 1, "", "", "is not UTF-8 text")]) from error
+        raise ConfigError([Mistake(str(path), 0, "", "", "is not UTF-8 text")]) from error
 
 
 def parse_section(model: type[AnySection], text: str, *, path: Path) -> AnySection:

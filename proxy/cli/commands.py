@@ -116,9 +116,10 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
+    except click.UsageError as error:
+        return _fail(wrong_usage(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail("stopped", 1)
     except BrokenPipeError:
@@ -127,6 +128,15 @@ def run(args: Sequence[str]) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'a file or connection'}: {error.strerror or error}", 1)
     return result if isinstance(result, int) else 0
+
+
+def wrong_usage(error: click.UsageError) -> str:
+    """Click's sentence in our form, and where to read on unless it says so itself."""
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    if message.endswith("?"):
+        return message
+    return f"{message}; `{error.ctx.command_path if error.ctx is not None else 'kwit'} --help` shows how it is used"
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -70,7 +70,10 @@ def opened(recording: str, directory: Path | None, server: str | None) -> Record
         if path.is_file():
             return opened_file(path)
         if not ID.fullmatch(recording):
-            raise Problem(f"{recording[:200]!r} is neither a file nor a recording's id", exit_code=2)
+            raise Problem(
+                f"{recording[:200]!r} is neither a file nor a recording's id; `kwit recordings ls` lists them",
+                exit_code=2,
+            )
     return source(directory, server).open(recording)
 
 

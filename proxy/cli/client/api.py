@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,17 +28,26 @@ MAX_LINE_BYTES = 1024 * 1024
 """Of an answer that is read by lines: a recording's are pieces of 16 KiB, at most six times that as JSON."""
 _GONE = frozenset({"login_unknown", "login_ended", "login_expired", "proof_invalid"})
 """Reasons that a new login would cure."""
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+"""In lower case; an address of IPv6 without its brackets. Names in other letters are typed in their ASCII form."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def server_url(text: str) -> str:
     """`scheme://host[:port]` as the client writes it everywhere. Raises Problem."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise Problem(f"{text[:200]!r} is not a URL; expected https://HOST[:PORT]", exit_code=2) from error
-    if not host or parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:
+    if (
+        not host
+        or not _HOST.fullmatch(host)
+        or parts.username
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
         raise Problem(f"{text[:200]!r} is not a server's URL; expected https://HOST[:PORT]", exit_code=2)
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise Problem(f"{text[:200]!r} is not https; a login would be readable on the way", exit_code=2)

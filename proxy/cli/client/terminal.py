@@ -77,8 +77,10 @@ def read_ca(file: str | None) -> str | None:
         return None
     try:
         text = Path(file).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{file} cannot be read as PEM; give the file of the server's CA") from error
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}; give the file of the server's CA") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} holds no certificate in PEM; give the file of the server's CA") from error
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise Problem(f"{file} holds no certificate in PEM; give the file of the server's CA")
     return text

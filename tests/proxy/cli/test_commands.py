@@ -43,7 +43,11 @@ def test_version_and_wrong_usage(out: Out) -> None:
     assert main(["--version"]) == 0
     assert out()[0].startswith("kwit ")
     assert main(["can-i"]) == 2
-    assert "Missing argument" in out()[1]
+    assert out()[1] == "kwit: missing argument 'VERB'; `kwit can-i --help` shows how it is used\n"
+    assert main(["status", "--sever", "x"]) == 2
+    assert out()[1] == "kwit: no such option '--sever'. Did you mean '--server'?\n"
+    assert main(["statuss"]) == 2
+    assert out()[1] == "kwit: there is no command 'statuss'; did you mean `kwit status`?\n"
 
 
 def test_login_writes_contexts_and_says_who_until_when_and_where(
