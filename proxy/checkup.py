@@ -273,7 +273,8 @@ def _secret(connector: Connector, environ: Mapping[str, str]) -> Iterator[Findin
     try:
         read_client_secret(connector, environ)
     except ConfigError as error:
-        yield fail(subject, error.mistakes[0].expected, "put the client secret there, readable by kwit alone")
+        why, _, fix = error.mistakes[0].expected.partition("; ")
+        yield fail(subject, why, fix)
         return
     path = connector.client_secret_file
     if path is not None and os.name == "posix" and path.stat().st_mode & stat.S_IRWXO:

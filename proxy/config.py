@@ -43,6 +43,7 @@ MAX_CONNECTORS = 32
 """More than any company has identity providers; each costs a discovery request and keys in memory."""
 MAX_SECRET_BYTES = 16_384
 """A client secret is some tens of characters; a JSON key of a provider some thousand."""
+_ALONE = "write the secret into it, alone"
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
@@ -408,9 +409,12 @@ def read_client_secret(connector: Connector, environ: Mapping[str, str]) -> str:
         why = f"{connector.client_secret_file} cannot be read: {error.strerror}"
         raise mistake("client_secret_file", f"{why}; put the client secret there, readable by kwit alone") from error
     except UnicodeDecodeError as error:
-        raise mistake("client_secret_file", f"{connector.client_secret_file} is not text") from error
+        raise mistake("client_secret_file", f"{connector.client_secret_file} is not text; {_ALONE}") from error
     if not secret or len(secret) > MAX_SECRET_BYTES:
-        raise mistake("client_secret_file", f"{connector.client_secret_file} must hold the secret and nothing else")
+        raise mistake(
+            "client_secret_file",
+            f"{connector.client_secret_file} is empty or too long; {_ALONE}",
+        )
     return secret
 
 

@@ -109,6 +109,8 @@ def add(name: str, *, config_path: Path, replace: bool, no_check: bool, **given:
     if path.exists() and not replace:
         raise Problem(f"{path} exists and stays as it is; --replace writes over it")
     text = cluster_text(name, given)
+    if not (given["context"] or given["in_cluster"] or (given["server"] and given["ca_file"])):
+        raise Problem("where is it, and who vouches for it? Add --server URL and --ca-file FILE")
     cluster = _parse(text, path)
     if not no_check and not _try(cluster):
         raise Problem(f"{name} was not registered; mend what failed, or register it untried with --no-check")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -110,7 +112,7 @@ def group() -> None:
 def run(args: Sequence[str]) -> int:
     """Run one command; everything that is expected to go wrong is one sentence on stderr."""
     try:
-        result = group.main(list(args), prog_name="kwit", standalone_mode=False)
+        result = group.main(list(args), prog_name="kwit", standalone_mode=False, color=colours())
     except Problem as error:
         return _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -126,8 +128,14 @@ def run(args: Sequence[str]) -> int:
         _close_stdout()
         return 1
     except OSError as error:
-        return _fail(f"{error.filename or 'a file or connection'}: {error.strerror or error}", 1)
+        return _fail(f"{error.filename or _nameless(error)}: {error.strerror or error}", 1)
     return result if isinstance(result, int) else 0
+
+
+def _nameless(error: OSError) -> str:
+    """What an error without a file's name is about: standard output, if it could be no connection."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "the output cannot be written" if full else "a file or connection"
 
 
 def wrong_usage(error: click.UsageError) -> str:
@@ -137,6 +145,11 @@ def wrong_usage(error: click.UsageError) -> str:
     if message.endswith("?"):
         return message
     return f"{message}; `{error.ctx.command_path if error.ctx is not None else 'kwit'} --help` shows how it is used"
+
+
+def colours() -> bool | None:
+    """False where nobody wants any; None leaves it to whether a terminal is there."""
+    return False if os.environ.get("NO_COLOR") else None  # noqa: TID251 - what every program heeds (no-color.org)
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -40,14 +40,8 @@ def server_url(text: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise Problem(f"{text[:200]!r} is not a URL; expected https://HOST[:PORT]", exit_code=2) from error
-    if (
-        not host
-        or not _HOST.fullmatch(host)
-        or parts.username
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-    ):
+    more = parts.username or parts.path not in ("", "/") or parts.query or parts.fragment
+    if more or not text.isprintable() or not host or not _HOST.fullmatch(host):
         raise Problem(f"{text[:200]!r} is not a server's URL; expected https://HOST[:PORT]", exit_code=2)
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise Problem(f"{text[:200]!r} is not https; a login would be readable on the way", exit_code=2)

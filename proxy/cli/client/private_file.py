@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def write(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replace the file in one step; a reader sees the old text or the new one. Raises OSError."""
+    """Replace the file in one step; a reader sees the old text or the new one. Raises OSError, which names the file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -21,21 +21,36 @@ def write(path: Path, text: str, *, mode: int = 0o600) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(mode)
         Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
+    except BaseException as error:
+        _take_back(Path(name), error, path)
         raise
 
 
 def create(path: Path, text: str, *, mode: int = 0o600) -> bool:
-    """Write the file if there is none; False where there is one, which stays as it is. Raises OSError."""
+    """Write the file if there is none; False where there is one, which stays as it is.
+
+    What could not be written whole is taken away again. Raises OSError, which names the file.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        _take_back(path, error, path)
+        raise
     return True
+
+
+def _take_back(written: Path, error: BaseException, meant: Path) -> None:
+    with suppress(OSError):
+        written.unlink()
+    if isinstance(error, OSError) and error.filename is None:  # a write knows its descriptor only
+        error.filename = str(meant)
 
 
 @contextmanager

@@ -117,6 +117,8 @@ def test_each_way_to_prove_ourselves_has_its_form_in_the_file(monkeypatch, given
         ([], "say how kwit proves itself"),
         (["--in-cluster", "--context", "x"], "say how kwit proves itself"),
         (["--client-certificate", "c"], "--client-key FILE"),
+        (["--token-file", "t"], "Add --server URL and --ca-file FILE"),
+        (["--token-file", "t", "--server", "https://a"], "Add --server URL and --ca-file FILE"),
         (["--in-cluster", "--label", "x"], "expected KEY=VALUE"),
     ],
 )

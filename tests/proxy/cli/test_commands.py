@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
@@ -48,6 +51,26 @@ def test_version_and_wrong_usage(out: Out) -> None:
     assert out()[1] == "kwit: no such option '--sever'. Did you mean '--server'?\n"
     assert main(["statuss"]) == 2
     assert out()[1] == "kwit: there is no command 'statuss'; did you mean `kwit status`?\n"
+
+
+def test_an_output_that_is_full_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    command = [sys.executable, "-m", "proxy.cli", "init", "--schema"]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device, not a path of ours
+        assert subprocess.run(command, stdout=full, check=False).returncode == 1
+    assert capfd.readouterr().err == "kwit: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("said", "coloured"), [("1", False), ("", True)])
+def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch, said: str, coloured: bool) -> None:
+    monkeypatch.setenv("NO_COLOR", said)
+    assert (commands.colours() is None) == coloured
+    seen: list[bool | None] = []
+    probe = click.Command("status", callback=lambda: seen.append(click.get_current_context().color))
+    monkeypatch.setattr(commands.Commands, "get_command", lambda *_: probe)
+    assert main(["status"]) == 0
+    assert seen == [commands.colours()]
 
 
 def test_login_writes_contexts_and_says_who_until_when_and_where(
