@@ -111,7 +111,7 @@ class Waiting:
             return self._server.returned.get(timeout=seconds)
         except queue.Empty:
             raise Problem(
-                f"nobody signed in within {int(seconds // 60)} minutes; run `kwit login` again, "
+                f"nobody signed in within {seconds:.0f} seconds; run `kwit login` again, "
                 "with --no-browser if the browser is on another machine"
             ) from None
 

@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 
 def person() -> Person:
-    return Person(say, _open, lambda text: str(click.prompt(text, err=True)))
+    return Person(say, _open, _ask)
 
 
 def someone_is_there() -> bool:
@@ -42,6 +42,16 @@ def someone_is_there() -> bool:
         return json.loads(info)["spec"]["interactive"] is True and sys.stderr.isatty()
     except (ValueError, LookupError, TypeError):
         return False
+
+
+def _ask(text: str) -> str:
+    """Raises Problem where nothing can be typed, Abort where a person does not want to."""
+    try:
+        return str(click.prompt(text, err=True))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise Problem("nothing was pasted, and there is no terminal to paste into; run it on one") from None
 
 
 def _open(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import yaml
 
 from proxy.cli import commands, main
 from proxy.cli.client import cached, terminal
+from proxy.cli.client.problem import Problem
 from proxy.cli.client.saved_login import SavedLogin
 from proxy.cli.client.sign_in import Person
 
@@ -110,6 +112,14 @@ def test_login_without_a_browser_takes_a_pasted_code_and_shows_the_keys_fingerpr
     assert web.transaction["key"] in said[-1].splitlines()[2]
     assert "redirect_uri" not in web.transaction
     assert web.transaction["connector"] == "corp"
+
+
+def test_a_code_that_nobody_can_paste_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    ask = terminal.person().ask
+    assert ask is not None
+    with pytest.raises(Problem, match="there is no terminal to paste into"):
+        ask("Paste the code")
 
 
 def test_a_broken_kubeconfig_is_named_and_left_as_it_was(

@@ -49,6 +49,16 @@ def typed(path: tuple[str, ...]) -> list[list[str]]:
     return [shlex.split(re.split(r" \| | > \S+$", line)[0])[1:] for line in spoken]
 
 
+def parsed(words: list[str]) -> None:
+    """Raises click.UsageError where an option or an argument is wrong."""
+    command, rest = group, words
+    while isinstance(command, click.Group):
+        _, found, rest = command.resolve_command(click.Context(command), rest)
+        assert found is not None
+        command = found
+    command.make_context("kwit", rest)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=" ".join)
 def test_each_example_can_be_typed_as_it_is(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -57,12 +67,17 @@ def test_each_example_can_be_typed_as_it_is(
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path)
     for words in typed(path):
-        command, rest = group, words
-        while isinstance(command, click.Group):
-            _, found, rest = command.resolve_command(click.Context(command), rest)
-            assert found is not None
-            command = found
-        command.make_context("kwit", rest)  # raises where an option or an argument is wrong
+        parsed(words)
+
+
+README = Path(__file__).parents[3] / "README.md"
+SAID = [line.strip() for line in README.read_text().splitlines() if re.match(r" {4}kwit |\$ kwit ", line)]
+
+
+@pytest.mark.parametrize("line", SAID)
+def test_what_the_readme_says_can_be_typed_as_it_is(line: str) -> None:
+    words = shlex.split(re.split(r" \| ", line.removeprefix("$ "))[0], comments=True)
+    parsed(words[1:])
 
 
 @pytest.mark.parametrize("path", PAGES, ids=" ".join)
