@@ -123,11 +123,11 @@ def _scenario(scenario: Scenario, contenders: Sequence[str], programs: Programs,
             if name not in found.absent:
                 _start(name, stage, running, found)
         rounds: dict[str, list[Round]] = {name: [] for name in running}
-        for _ in range(scenario.rounds):
+        for number in range(scenario.rounds):
             for name, contender in running.items():
                 pids = () if name == DIRECT else contender.pids()
                 try:
-                    rounds[name].append(measure(scenario, programs.loadgen, contender, stage.upstream, pids))
+                    rounds[name].append(measure(scenario, programs.loadgen, contender, stage.upstream, pids, number))
                 except (RoundError, OSError) as error:
                     found.notes.append(f"FAILED {name}, {scenario.title}: {error} {_last_words(folder / name)}".strip())
                     found.failed = True

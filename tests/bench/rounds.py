@@ -41,9 +41,18 @@ class Round:
     cipher: str
 
 
-def measure(scenario: Scenario, loadgen: Path, contender: Running, upstream: Running, pids: Sequence[int]) -> Round:
-    """`pids` are the processes that are charged: none when upstream is asked directly. Raises RoundError."""
-    command = _command(scenario, loadgen, contender)
+NAMES_A_ROUND = 100_000
+"""New names of one connection: more than it can ask for in a round, so that no round meets another one's."""
+
+
+def measure(
+    scenario: Scenario, loadgen: Path, contender: Running, upstream: Running, pids: Sequence[int], number: int
+) -> Round:
+    """`pids` are the processes that are charged: none when upstream is asked directly. Raises RoundError.
+
+    `number` is the round's, from 0 on.
+    """
+    command = command_of(scenario, loadgen, contender, number)
     rss_before = rss_bytes(pids)
     forget_peak(pids)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as load:
@@ -79,7 +88,8 @@ def measure(scenario: Scenario, loadgen: Path, contender: Running, upstream: Run
     )
 
 
-def _command(scenario: Scenario, loadgen: Path, contender: Running) -> list[str]:
+def command_of(scenario: Scenario, loadgen: Path, contender: Running, number: int) -> list[str]:
+    """The load generator's, for one round."""
     given = {
         "mode": scenario.mode,
         "address": contender.address,
@@ -90,5 +100,6 @@ def _command(scenario: Scenario, loadgen: Path, contender: Running) -> list[str]
         "connections": scenario.connections,
         "duration": f"{scenario.seconds}s",
         "bytes": scenario.upload_bytes,
+        "first": number * NAMES_A_ROUND,
     }
     return [str(loadgen), *(f"-{name}={value}" for name, value in given.items())]

@@ -33,6 +33,7 @@ type options struct {
 	connections int
 	duration    time.Duration
 	bytes       int64
+	first       int
 }
 
 var modes = map[string]func(*target, options) (result, error){
@@ -52,6 +53,7 @@ func main() {
 	connections := flag.Int("connections", 1, "at once")
 	duration := flag.Duration("duration", time.Second, "of the measured part")
 	size := flag.Int64("bytes", 0, "body of an upload")
+	first := flag.Int("first", 0, "number of the first new name, where the path has room for one")
 	flag.Parse()
 
 	run, ok := modes[*mode]
@@ -62,7 +64,7 @@ func main() {
 	if err != nil {
 		log.Fatal("loadgen: ", err)
 	}
-	answer, err := run(where, options{*connections, *duration, *size})
+	answer, err := run(where, options{*connections, *duration, *size, *first})
 	if err != nil {
 		log.Fatal("loadgen: ", err)
 	}

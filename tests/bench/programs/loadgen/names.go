@@ -11,8 +11,8 @@ type names struct {
 	digits  []byte // the hole, inside request
 }
 
-// newNames counts in the lower seven digits; the upper three are the connection's.
-func newNames(request []byte, connection int) names {
+// newNames counts on from first in the lower seven digits; the upper three are the connection's.
+func newNames(request []byte, connection, first int) names {
 	own := bytes.Clone(request)
 	at := bytes.Index(own, hole)
 	if at < 0 {
@@ -22,6 +22,10 @@ func newNames(request []byte, connection int) names {
 	for i := 2; i >= 0; i-- {
 		digits[i] = byte('0' + connection%10)
 		connection /= 10
+	}
+	for i := len(digits) - 1; i > 2; i-- {
+		digits[i] = byte('0' + first%10)
+		first /= 10
 	}
 	return names{own, digits}
 }

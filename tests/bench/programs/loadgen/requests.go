@@ -36,7 +36,7 @@ func requests(t *target, o options) (result, error) {
 	open := make([]*connection, o.connections)
 	asked := make([]names, o.connections)
 	for i := range asked {
-		asked[i] = newNames(t.request, i)
+		asked[i] = newNames(t.request, i, o.first)
 	}
 	err := each(o.connections, func(i int) error {
 		var err error
