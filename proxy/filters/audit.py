@@ -37,6 +37,8 @@ OUTCOMES = {
     End.CUT: Outcome.ABORTED,
 }
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
+DECIDED = 4096
+"""What the policy said, kept by all that it looks at, about 1 KiB each: a name never seen before is seldom among it."""
 MAX_CLIENT_AUDIT_ID = 128
 """Characters of a client's own Audit-ID that are kept."""
 
@@ -66,7 +68,8 @@ class AuditFilter:
         `strict`: every request waits for its intent; otherwise writes, streams and reads of Secrets do. `policy` says
         whose bodies are kept.
         """
-        self._policy = policy
+        self._decide = lru_cache(maxsize=DECIDED)(policy.decide)
+        self._tells_names_apart = policy.tells_names_apart
         self._log = log
         self._clock = clock
         self._strict = strict
@@ -88,7 +91,7 @@ class AuditFilter:
         passage = context.passage
         if passage is not None and passage.detail is not None:
             return passage.detail
-        decided = self._policy.decide(_attributes(context))
+        decided = self._decide(_attributes(context, named=self._tells_names_apart))
         if passage is not None:
             passage.detail = decided
         return decided
@@ -274,7 +277,8 @@ def _held(detail: Decided | None) -> Level:
     return Level.METADATA if detail is None or detail.level is Level.NONE else detail.level
 
 
-def _attributes(context: RequestContext) -> PolicyAttributes:
+def _attributes(context: RequestContext, *, named: bool) -> PolicyAttributes:
+    """What a policy looks at: a path where it is about no resource, a name where rules are about names."""
     info, login = context.info, context.login
     assert info is not None
     assert login is not None
@@ -283,12 +287,12 @@ def _attributes(context: RequestContext) -> PolicyAttributes:
         frozenset(login.identity.groups),
         info.verb,
         info.is_resource_request,
-        info.path,
+        "" if info.is_resource_request else info.path,
         info.api_group,
         info.resource,
         info.subresource,
         info.namespace,
-        info.name,
+        info.name if named else "",
     )
 
 

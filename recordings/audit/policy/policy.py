@@ -26,6 +26,11 @@ class AuditPolicy:
     omit_stages: tuple[Stage, ...] = ()
     omit_managed_fields: bool = False
 
+    @property
+    def tells_names_apart(self) -> bool:
+        """Whether any rule names objects: where none does, what holds of one name holds of all."""
+        return any(group.resource_names for rule in self.rules for group in rule.resources)
+
     def decide(self, attributes: PolicyAttributes) -> Decided:
         """The first rule that matches decides."""
         for number, rule in enumerate(self.rules):

@@ -15,6 +15,9 @@ from proxy.filters.request_info import request_info
 from proxy.http1 import parse_request_head
 from proxy.relay import End, RelayResult
 from recordings.audit.log import AuditLog
+from recordings.audit.policy.level import Level
+from recordings.audit.policy.policy import AuditPolicy
+from recordings.audit.policy.rule import GroupResources, PolicyAttributes, PolicyRule
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
 
@@ -61,7 +64,9 @@ class Log:
 
 
 LOGIN = Login(LoginID("a" * 26), Identity("corp", "https://idp", "1", "ada", ("eng",)), "h", 0.0, 9e9, 0.0, "127.0.0.1")
-ROLE = Role("dev", as_groups=("kwit:eng",), allow=(Rule(("*",), ("",), ("*",)),))
+ROLE = Role(
+    "dev", as_groups=("kwit:eng",), allow=(Rule(("*",), ("",), ("*",)), Rule(("get",), non_resource_urls=("*",)))
+)
 POLICY = compile_policy([ROLE], [RoleBinding("devs", "dev", (Subject("Group", "eng", "corp"),))], ["corp"])
 
 
@@ -118,6 +123,31 @@ def test_what_ended_otherwise_is_recorded_the_whole_way_with_its_reason(end: End
     outcome, members = log.records[2]
     assert (log.encoded, outcome is not Outcome.DONE) == (1, True)
     assert members["event"]["responseStatus"]["message"] == "why"
+
+
+PATHS = ["/healthz", "/api/v1/namespaces/shop/pods/a", "/api/v1/namespaces/shop/pods/b", "/api/v1/nodes/a"]
+NAMED = PolicyRule(Level.REQUEST, resources=(GroupResources("", ("pods",), ("a",)),))
+UNNAMED = PolicyRule(Level.NONE, resources=(GroupResources("", ("nodes",)),))
+URLS = PolicyRule(Level.REQUEST_RESPONSE, non_resource_urls=("/health*",))
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked"),
+    [((NAMED, UNNAMED, URLS), 4), ((UNNAMED, URLS), 3), ((URLS, NAMED), 4), ((UNNAMED,), 3), ((), 3)],
+)
+def test_the_policy_is_asked_once_for_all_that_it_cannot_tell_apart(rules: tuple[PolicyRule, ...], asked: int) -> None:
+    policy = AuditPolicy(rules)
+    audit = AuditFilter(cast("AuditLog", Log()), lambda: 8.0, strict=False, redaction_key=KEY, policy=policy)
+    for path in PATHS * 3:
+        context = passed(RoleSteps(lambda: POLICY, lambda _: LABELS, lambda _: ()), "GET", path)
+        info = context.info
+        assert info is not None
+        whole = PolicyAttributes(
+            "ada", frozenset(("eng",)), info.verb, info.is_resource_request, info.path, info.api_group,
+            info.resource, info.subresource, info.namespace, info.name,
+        )  # fmt: skip
+        assert audit.detail(context) == policy.decide(whole)
+    assert audit._decide.cache_info().misses == asked
 
 
 def test_an_outcome_that_cannot_be_written_says_so_either_way() -> None:
