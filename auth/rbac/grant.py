@@ -29,6 +29,11 @@ class Grant:
     as_groups: tuple[str, ...]
     unusable: str
 
+    @property
+    def tells_names_apart(self) -> bool:
+        """Whether any of its rules is about names: where none is, what holds of one name holds of all."""
+        return any(rule.names is not None for rule in (*self.allow, *self.deny))
+
 
 def covers(role: Role, cluster: str, labels: Mapping[str, str]) -> bool:
     """Whether the role is about this cluster: a name of it fits, and all of its labels."""

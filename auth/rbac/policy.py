@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auth.rbac.attributes import Attributes
 from auth.rbac.grant import Grant, covers, grant_of
 from auth.rbac.role import Condition, ConditionError, Role, RoleBinding, Subject, strictest
-from auth.rbac.verdict import Verdict, combined, verdict_of
+from auth.rbac.verdict import Decision, Verdict, combined, verdict_of
 
 CACHED_PEOPLE = 2048
 """Sets of grants kept, least recently used first out: one per person, claims and cluster, some 10 KiB each."""
@@ -19,9 +19,9 @@ MAX_VERDICTS = 4096
 MAX_REMEMBERED = 512
 """Characters of a question whose verdict is kept; Kubernetes' longest names make 600, people's make 100."""
 
-_Question = tuple[int, str, str, str, str, str, str, str, bool]
+_Question = tuple[int, str, str, str, str, str, str | None, str, bool]
 """(holding, verb, group, resource, subresource, namespace, name, path, about a resource): with the holding, all that a
-verdict follows from."""
+verdict follows from. No name stands for each, where none of the rules is about names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Holding:
     claims: Mapping[str, object]
     cluster_labels: Mapping[str, str]
     grants: tuple[Grant, ...]
+    tells_names_apart: bool
 
 
 Bound = tuple[RoleBinding, Role, Condition | None]
@@ -63,7 +64,7 @@ class Policy:
             a.resource,
             a.subresource,
             a.namespace,
-            a.name,
+            a.name if holding.tells_names_apart or not a.name else None,
             a.path,
             a.is_resource_request,
         )
@@ -72,7 +73,9 @@ class Policy:
             self._verdicts.move_to_end(question)
             return known
         verdict = verdict_of(a, holding.grants)
-        if sum(map(len, question[1:8])) <= MAX_REMEMBERED:
+        if question[6] is None and verdict.decision is not Decision.ALLOW:
+            return verdict  # its sentence has the name
+        if sum(len(part) for part in question[1:8] if part is not None) <= MAX_REMEMBERED:
             self._verdicts[question] = verdict
             if len(self._verdicts) > MAX_VERDICTS:
                 self._verdicts.popitem(last=False)
@@ -113,7 +116,14 @@ class Policy:
             if covers(role, a.cluster, a.cluster_labels)
         )
         self._made += 1
-        made = self._holdings[key] = _Holding(self._made, a.groups, a.claims, dict(a.cluster_labels), grants)
+        made = self._holdings[key] = _Holding(
+            self._made,
+            a.groups,
+            a.claims,
+            dict(a.cluster_labels),
+            grants,
+            any(grant.tells_names_apart for grant in grants),
+        )
         self._holdings.move_to_end(key)
         if len(self._holdings) > CACHED_PEOPLE:
             self._holdings.popitem(last=False)

@@ -37,7 +37,7 @@ class Decision(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer, with its reason as a sentence for the person. `attributes`: the effect that decided."""
+    """The answer, with its reason as a sentence for the person. `attributes`: the effect that was refused."""
 
     decision: Decision
     role: str = ""
@@ -79,7 +79,7 @@ def combined(verdicts: Iterable[Verdict]) -> Verdict:
         return first
     users = {v.as_user for v in allowed if v.as_user is not None}
     if len(users) > 1:
-        return _disagree(users, first.role, first.attributes)
+        return _disagree(users, first.role, None)
     return replace(
         first,
         as_user=next(iter(users), None),
@@ -145,7 +145,7 @@ def _granted(a: Attributes, matched: list[tuple[Grant, str]]) -> Verdict:
             why = f"{_what(a)} needs {what} by your role, which this version cannot ask for yet, so it is refused"
             return Verdict(Decision.DENY, grant.role.name, label, why, attributes=a)
     why = f"allowed by role {grant.role.name}, {label}"
-    return Verdict(Decision.ALLOW, grant.role.name, label, why, user, groups, options, a)
+    return Verdict(Decision.ALLOW, grant.role.name, label, why, user, groups, options)
 
 
 def _disagree(users: Iterable[str], role: str, a: Attributes | None) -> Verdict:

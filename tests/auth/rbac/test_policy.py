@@ -230,7 +230,7 @@ def test_nothing_is_allowed_outside_of_the_namespaces_of_every_rule(roles: list[
 
 def test_a_verdict_is_remembered_and_the_number_of_them_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auth.rbac.policy.MAX_VERDICTS", 2)
-    p = policy(role((rule("get"),)))
+    p = policy(role((rule("get"), rule("delete", names=("a",)))))
     first, second = p.decide(ask(name="a")), p.decide(ask(name="b"))
     assert p.decide(ask(name="a")) is first
     p.decide(ask(name="c"))
@@ -240,6 +240,18 @@ def test_a_verdict_is_remembered_and_the_number_of_them_bounded(monkeypatch: pyt
     assert len(p._verdicts) == 2
 
 
+def test_where_no_rule_is_about_names_what_holds_of_one_name_is_remembered_for_all() -> None:
+    p = policy(role((rule("get"),), (rule("get", "secrets"),)))
+    first = p.decide(ask(name="a"))
+    assert [p.decide(ask(name=name)) is first for name in ("a", "b", "c" * 600)] == [True] * 3
+    assert first.decision is Decision.ALLOW
+    assert len(p._verdicts) == 1
+    refusals = [p.decide(ask(resource="secrets", name=name)).reason for name in ("a", "b", "a")]
+    assert [reason.split(" in ")[0] for reason in refusals] == [f'"get" of secrets "{name}"' for name in "aba"]
+    assert p.decide(ask("list", name="")).decision is Decision.DENY
+    assert p.decide(ask("list", name="a")).reason.startswith('"list" of pods "a" ')
+
+
 def test_a_verdict_about_a_resource_is_none_about_a_path_of_the_same_words() -> None:
     p = policy(role((Rule(("get",), non_resource_urls=("/x",)),)))
     asked = ask(resource="", namespace="", name="", path="/x")
@@ -247,7 +259,7 @@ def test_a_verdict_about_a_resource_is_none_about_a_path_of_the_same_words() -> 
 
 
 def test_a_verdict_on_a_long_question_is_not_kept() -> None:
-    p = policy(role((rule("get"),)))
+    p = policy(role((rule("get"), rule("delete", names=("a",)))))
     for length in (495, 496):  # beside `get`, `pods`, `/x` and the namespace
         assert allowed(p, ask(name="n" * length))
     assert [question[6] for question in p._verdicts] == ["n" * 495]
@@ -283,3 +295,10 @@ def test_what_is_remembered_is_what_a_policy_that_remembers_nothing_says(asked: 
     warm = policy(*RESTRICTED)
     for a in asked + asked:
         assert warm.decide(a) == policy(*RESTRICTED).decide(a)
+
+
+@given(ROLES, st.lists(ASKED, max_size=8))
+def test_so_it_is_with_any_roles_whether_they_name_objects_or_not(roles: list[Role], asked: list[Attributes]) -> None:
+    warm = policy(*roles)
+    for a in asked + asked:
+        assert warm.decide(a) == policy(*roles).decide(a)

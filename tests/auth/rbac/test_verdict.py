@@ -18,7 +18,6 @@ def test_an_allowed_request_names_role_rule_and_as_whom() -> None:
         "ann@corp",
         ("kwit:dev",),
         Options(60),
-        ask(),
     )
 
 
