@@ -64,7 +64,7 @@ class Policy:
             a.resource,
             a.subresource,
             a.namespace,
-            a.name if holding.tells_names_apart or not a.name else None,
+            a.name if holding.tells_names_apart else None,
             a.path,
             a.is_resource_request,
         )

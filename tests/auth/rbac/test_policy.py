@@ -252,6 +252,26 @@ def test_where_no_rule_is_about_names_what_holds_of_one_name_is_remembered_for_a
     assert p.decide(ask("list", name="a")).reason.startswith('"list" of pods "a" ')
 
 
+NAMELESS = rule("get")
+ABOUT_A = [rule("get", names=("a",)), rule("get", except_names=("b",)), rule("get", names=("*",), except_names=("b",))]
+
+
+@pytest.mark.parametrize("narrow", ABOUT_A)
+def test_what_was_allowed_for_one_name_is_denied_for_that_of_a_rule(narrow: Rule) -> None:
+    for p in (
+        policy(role((NAMELESS,), (narrow,))),
+        policy(role((NAMELESS,)), role((), (narrow,), name="other")),
+        policy(role((NAMELESS,)), role((), (rule("list"), narrow), name="other")),
+    ):
+        assert [allowed(p, ask(name=name)) for name in "baba"] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("narrow", ABOUT_A)
+def test_what_is_allowed_for_one_name_is_so_for_no_other(narrow: Rule) -> None:
+    for p in (policy(role((narrow,))), policy(role((rule("list"),)), role((rule("watch"), narrow), name="other"))):
+        assert [allowed(p, ask(name=name)) for name in "abab"] == [True, False, True, False]
+
+
 def test_a_verdict_about_a_resource_is_none_about_a_path_of_the_same_words() -> None:
     p = policy(role((Rule(("get",), non_resource_urls=("/x",)),)))
     asked = ask(resource="", namespace="", name="", path="/x")
