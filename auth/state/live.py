@@ -33,18 +33,31 @@ class LiveState:
         return now - self._refreshed_at
 
     async def refresh(self, store: Store, now: float) -> bool:
-        """Read what changed; True when anything did. Raises StoreError, and then grows older."""
+        """Read what changed; True when anything did. Raises StoreError, and then grows older.
+
+        A login that did not change stays the very same object.
+        """
         generation = await store.generation()
         changed = generation != self._generation or now >= self._next_lock_end
         if changed:
-            logins = await store.live_logins(now)
+            logins = await self._read(store, generation, now)
             locks = await store.locks(now)
-            self._logins = {login.id: login for login in logins}
+            self._logins = logins
             self._locks = {lock.target: lock for lock in locks}
             self._next_lock_end = min((lock.expires_at for lock in locks if lock.expires_at), default=float("inf"))
             self._generation = generation
         self._refreshed_at = now
         return changed
+
+    async def _read(self, store: Store, generation: int, now: float) -> dict[LoginID, Login]:
+        """All that live, of which only those that changed since the last time are asked for.
+
+        A generation that went back is that of another state, put in the place of the one we know.
+        """
+        if not 0 <= self._generation <= generation:
+            return {login.id: login for login in await store.live_logins(now)}
+        found = self._logins | {login.id: login for login in await store.changed_logins(self._generation)}
+        return {key: login for key, login in found.items() if login.ended_at is None and login.expires_at > now}
 
 
 def why_not(login: Login | None, lock: Lock | None, now: float, groups_max_age: float) -> Reason | None:

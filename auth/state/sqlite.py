@@ -25,7 +25,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS logins (
   id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, identity BLOB NOT NULL, key_hash TEXT NOT NULL,
   created_at REAL NOT NULL, expires_at REAL NOT NULL, groups_checked_at REAL NOT NULL, source TEXT NOT NULL,
-  user_agent TEXT NOT NULL, ended_at REAL, ended_reason TEXT, refresh_token BLOB) STRICT;
+  user_agent TEXT NOT NULL, ended_at REAL, ended_reason TEXT, refresh_token BLOB,
+  changed INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX IF NOT EXISTS logins_live ON logins (expires_at) WHERE ended_at IS NULL;
 CREATE TABLE IF NOT EXISTS certificates (
   serial TEXT PRIMARY KEY, login TEXT NOT NULL, cluster TEXT NOT NULL,
@@ -62,6 +63,11 @@ class SqliteStore:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        self._db.execute("BEGIN IMMEDIATE")  # several workers open it at once
+        if not any(column == "changed" for _, column, *_ in self._db.execute("PRAGMA table_info(logins)")):
+            self._db.execute("ALTER TABLE logins ADD COLUMN changed INTEGER NOT NULL DEFAULT 0")
+        self._db.execute("CREATE INDEX IF NOT EXISTS logins_changed ON logins (changed)")
+        self._db.execute("COMMIT")
 
     async def close(self) -> None:
         if self._db is not None:
@@ -84,16 +90,19 @@ class SqliteStore:
         return self._db
 
     async def _change(self, sql: str, values: tuple[object, ...], *, told: bool = True) -> int:
-        """One transaction; `told`: it moves the generation on, so that workers read again. Returns the rows changed."""
+        """One transaction; `told`: it moves the generation on first, so that workers read what has the new one.
+
+        Returns the rows changed; where that is none, nothing was.
+        """
 
         def work() -> int:
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
-                count = db.execute(sql, values).rowcount
-                if count and told:
+                if told:
                     db.execute("UPDATE generation SET n = n + 1")
-                db.execute("COMMIT")
+                count = db.execute(sql, values).rowcount
+                db.execute("COMMIT" if count else "ROLLBACK")
             except sqlite3.Error:
                 db.execute("ROLLBACK")
                 raise
@@ -108,7 +117,8 @@ class SqliteStore:
 
     async def add_login(self, login: Login) -> None:
         await self._change(
-            f"INSERT INTO logins (issuer, subject, {_LOGIN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO logins (issuer, subject, {_LOGIN}, changed) "  # noqa: S608
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,(SELECT n FROM generation))",
             (
                 login.identity.issuer,
                 login.identity.subject,
@@ -134,20 +144,29 @@ class SqliteStore:
         self, login_id: LoginID, identity: Identity, checked_at: float, token: bytes | None
     ) -> None:
         await self._change(
-            "UPDATE logins SET identity = ?, groups_checked_at = ?, refresh_token = coalesce(?, refresh_token) "
-            "WHERE id = ? AND ended_at IS NULL",
+            "UPDATE logins SET identity = ?, groups_checked_at = ?, refresh_token = coalesce(?, refresh_token), "
+            "changed = (SELECT n FROM generation) WHERE id = ? AND ended_at IS NULL",
             (_encode(identity), checked_at, token, login_id),
         )
 
     async def end_login(self, login_id: LoginID, at: float, reason: str) -> bool:
-        sql = "UPDATE logins SET ended_at = ?, ended_reason = ?, refresh_token = NULL WHERE id = ? AND ended_at IS NULL"
+        sql = (
+            "UPDATE logins SET ended_at = ?, ended_reason = ?, refresh_token = NULL, "
+            "changed = (SELECT n FROM generation) WHERE id = ? AND ended_at IS NULL"
+        )
         return bool(await self._change(sql, (at, reason, login_id)))
 
     async def live_logins(self, now: float) -> tuple[Login, ...]:
-        sql = f"SELECT {_LOGIN} FROM logins WHERE ended_at IS NULL AND expires_at > ?"  # noqa: S608
+        return await self._logins("ended_at IS NULL AND expires_at > ?", now)
+
+    async def changed_logins(self, since: int) -> tuple[Login, ...]:
+        return await self._logins("changed > ?", since)
+
+    async def _logins(self, condition: str, value: float) -> tuple[Login, ...]:
+        sql = f"SELECT {_LOGIN} FROM logins WHERE {condition}"  # noqa: S608
 
         def work() -> tuple[Login, ...]:  # decoded there too: ten thousand would hold up every request meanwhile
-            return tuple(_login(row) for row in self._connection().execute(sql, (now,)))
+            return tuple(_login(row) for row in self._connection().execute(sql, (value,)))
 
         return await self._run(work)
 

@@ -117,6 +117,25 @@ class StoreConformance:
         await store.end_login(login().id, 1400.0, "logout")
         assert await moved()
 
+    async def test_what_changed_after_a_generation_is_told_as_it_is_now(self, store: Store) -> None:
+        for name in "abcd":
+            await store.add_login(login(name))
+        before = await store.generation()
+        assert await store.changed_logins(before) == ()
+        narrower = replace(login("a").identity, groups=())
+        await store.update_identity(login("a").id, narrower, 1300.0, None)
+        await store.end_login(login("b").id, 1400.0, "logout")
+        await store.end_login(login("z").id, 1400.0, "logout")
+        await store.add_lock(lock("l1", "login:x"))
+        await store.add_login(login("e"))
+        assert {one.id: one for one in await store.changed_logins(before)} == {
+            login("a").id: login("a", identity=narrower, groups_checked_at=1300.0),
+            login("b").id: login("b", ended_at=1400.0, ended_reason="logout", refresh_token=None),
+            login("e").id: login("e"),
+        }
+        assert {one.id for one in await store.changed_logins(0)} == {login(name).id for name in "abcde"}
+        assert await store.changed_logins(await store.generation()) == ()
+
     async def test_it_stands_still_when_nothing_changed(self, store: Store) -> None:
         await store.add_login(login())
         before = await store.generation()

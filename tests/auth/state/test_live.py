@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from auth.errors import Reason
 from auth.identity import Login
@@ -38,6 +42,80 @@ async def test_it_follows_the_store(store: SqliteStore) -> None:
     await store.end_login(login().id, 1003.0, "logout")
     await live.refresh(store, 1003.0)
     assert live.login(login().id) is None
+
+
+async def test_who_did_not_change_stays_the_very_same(store: SqliteStore) -> None:
+    live = LiveState()
+    for name in "ab":
+        await store.add_login(login(name))
+    await live.refresh(store, 1000.0)
+    before = live.login(login("a").id)
+    await store.update_identity(login("b").id, login("b").identity, 1300.0, None)
+    await store.add_login(login("c"))
+    await live.refresh(store, 1001.0)
+    assert live.login(login("a").id) is before
+    assert live.login(login("b").id) == login("b", groups_checked_at=1300.0)
+    assert live.login(login("c").id) == login("c")
+
+
+async def test_who_is_over_is_dropped_with_the_next_change(store: SqliteStore) -> None:
+    live = LiveState()
+    await store.add_login(login("a", expires_at=2000.0))
+    await live.refresh(store, 1000.0)
+    await store.add_login(login("b", expires_at=1500.0))
+    await live.refresh(store, 2000.0)
+    assert (live.login(login("a").id), live.login(login("b").id)) == (None, None)
+
+
+async def test_a_state_put_back_from_a_backup_is_read_whole(store: SqliteStore, tmp_path: Path) -> None:
+    """Its generation went back, so nothing that is known here says anything about it."""
+    live, old = LiveState(), SqliteStore(tmp_path / "old.db")
+    await old.open()
+    for name in "ab":
+        await store.add_login(login(name))
+    await old.add_login(login("c"))
+    await live.refresh(store, 1000.0)
+    await live.refresh(old, 1001.0)
+    await old.close()
+    assert [live.login(login(name).id) for name in "abc"] == [None, None, login("c")]
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["add", "update", "end", "lock", "look", "pass"]), st.sampled_from("abc")), max_size=20
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_whatever_happened_between_two_looks_it_is_what_a_first_look_sees(steps: list[tuple[str, str]]) -> None:
+    async def follow(folder: Path) -> None:
+        store, live, now = SqliteStore(folder / "state.db"), LiveState(), 1000.0
+        await store.open()
+        added: set[str] = set()
+        for number, (what, name) in enumerate([*steps, ("look", "a")]):
+            if what == "add" and name not in added:
+                added.add(name)
+                await store.add_login(login(name, expires_at=1000.0 + 5 * number + 10))
+            elif what == "update":
+                await store.update_identity(login(name).id, login(name).identity, 1000.0 + number, None)
+            elif what == "end":
+                await store.end_login(login(name).id, now, "logout")
+            elif what == "lock":
+                await store.add_lock(lock(f"l{number}", lock_targets(login(name))[0]))
+            elif what == "pass":
+                now += 7.0
+            elif what == "look":
+                first = LiveState()
+                await live.refresh(store, now)
+                await first.refresh(store, now)
+                for one in "abc":
+                    known, seen = live.login(login(one).id), first.login(login(one).id)
+                    assert known == seen or (seen is None and known is not None and known.expires_at <= now)
+                    assert live.lock_for(login(one)) == first.lock_for(login(one))
+        await store.close()
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(follow(Path(folder)))
 
 
 async def test_its_age_counts_from_the_last_look_even_if_nothing_changed(store: SqliteStore) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
 from collections.abc import AsyncIterator
@@ -42,6 +43,25 @@ async def test_what_was_stored_outlives_the_process(tmp_path: Path) -> None:
         if await store.get_login(login().id) is None:
             await store.add_login(login())
         assert await store.get_login(login().id) == login()
+        await store.close()
+
+
+async def test_a_file_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.add_login(login())
+    await store.close()
+    with sqlite3.connect(path) as old:
+        old.execute("DROP INDEX logins_changed")
+        old.execute("ALTER TABLE logins DROP COLUMN changed")
+    for _ in range(2):
+        store = SqliteStore(path)
+        await store.open()
+        generation = await store.generation()
+        assert (await store.get_login(login().id), await store.changed_logins(generation)) == (login(), ())
+        await store.update_identity(login().id, login().identity, login().groups_checked_at, None)
+        assert await store.changed_logins(generation) == (login(),)
         await store.close()
 
 
