@@ -6,9 +6,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.auth.connectors.provider import Provider
 
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("searching", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    """An OpenID provider on loopback, for whatever signs somebody in."""
+    from tests.auth.connectors.provider import Provider
+
+    provider = await Provider().start()
+    yield provider
+    await provider.stop()

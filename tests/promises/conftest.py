@@ -97,13 +97,6 @@ async def upstream(tmp_path: Path) -> AsyncIterator[Upstream]:
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    provider = await Provider().start()
-    yield provider
-    await provider.stop()
-
-
-@pytest.fixture
 def kwit_yaml(provider: Provider, upstream: Upstream, tmp_path: Path) -> Path:
     (tmp_path / "kwit").mkdir()
     path = configuration(tmp_path / "kwit", provider.issuer, upstream.port)

@@ -20,13 +20,6 @@ from tests.proxy.running import ROLES, Running, cluster, configuration, run
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    provider = await Provider().start()
-    yield provider
-    await provider.stop()
-
-
-@pytest.fixture
 async def running(provider: Provider, tmp_path: Path) -> AsyncIterator[Running]:
     (closed,) = free_ports(1)
     async with run(configuration(tmp_path, provider.issuer, closed)) as running:

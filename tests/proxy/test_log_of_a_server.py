@@ -24,13 +24,6 @@ from tests.proxy.running import Running, configuration, run
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    provider = await Provider().start()
-    yield provider
-    await provider.stop()
-
-
-@pytest.fixture
 async def running(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A server whose keeper looks all the time, and may keep 2 MiB; only its worker's log is sealed."""
     (closed,) = free_ports(1)

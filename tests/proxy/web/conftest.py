@@ -145,13 +145,6 @@ class Engineer:
         return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    provider = await Provider().start()
-    yield provider
-    await provider.stop()
-
-
 def connector(provider: Provider, name: str = "corp") -> OidcConnector:
     return OidcConnector(
         OidcSettings(
