@@ -13,8 +13,8 @@ from enum import Enum, auto
 
 from proxy.streams.upstream_stream import UpstreamStream
 
-READ_BYTES = 64 * 1024
-"""Asked of TLS at once, which gives one record: at most 16 KiB."""
+RECORD_BYTES = 16 * 1024
+"""What a TLS record holds at most (RFC 8446, section 5.1); asked of TLS at once, which never gives more than one."""
 
 
 class _After(Enum):
@@ -53,9 +53,7 @@ class TlsStream(UpstreamStream):
             self._shake_hands()
         if not self.ready.done() or self.ready.exception() is not None:
             return
-        plain, after = self._decrypted()
-        if plain:
-            super().arrived(plain)
+        after = self._deliver()
         if self.transport is None:
             return
         if after is _After.GOODBYE:
@@ -65,17 +63,33 @@ class TlsStream(UpstreamStream):
         else:
             self._flush()
 
-    def _decrypted(self) -> tuple[bytes, _After]:
-        """All that can be read now: in one piece, since each piece is passed on with a write of its own."""
-        records = []
-        try:
-            while record := self._tls.read(READ_BYTES):
-                records.append(record)
-        except ssl.SSLWantReadError:
-            return b"".join(records), _After.MORE
-        except ssl.SSLError:
-            return b"".join(records), _After.BROKEN
-        return b"".join(records), _After.GOODBYE
+    def _deliver(self) -> _After:
+        """Records that are full belong to the one behind them, which ends what the other side wrote at once.
+
+        So a long write costs one of ours, and two writes never become one: clients that wait for their socket, and
+        look for nothing in TLS's own buffer, would not see the second.
+        """
+        records: list[bytes] = []
+        after = _After.MORE
+        while after is _After.MORE and self.transport is not None and not self.transport.is_closing():
+            try:
+                record = self._tls.read(RECORD_BYTES)
+                after = _After.MORE if record else _After.GOODBYE
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLError:
+                record, after = b"", _After.BROKEN
+            records.append(record)
+            if len(record) < RECORD_BYTES:
+                self._arrived(records)
+        self._arrived(records)
+        return after
+
+    def _arrived(self, records: list[bytes]) -> None:
+        plain = b"".join(records)
+        records.clear()
+        if plain:
+            super().arrived(plain)
 
     def leave(self, data: bytes) -> None:
         try:

@@ -173,10 +173,10 @@ class RecordingStore:
         day = day_of(self._directory, head.started)
         self._make(day)
         path = day / f"{head.id}{SUFFIX}"
+        mark_open(self._directory, self._writer, head.id)  # before the file: a crash leaves none that nobody looks for
         fd = self._disk.open(path)
         file = _File(fd, path, START)
         try:
-            mark_open(self._directory, self._writer, head.id)
             self._put(file, MAGIC)
             self._frame(file, FrameKind.HEAD, head_payload(head))
             self._disk.sync(fd)

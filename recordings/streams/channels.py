@@ -23,6 +23,10 @@ from recordings.streams.frames import Opcode
 
 CLOSE_SIGNAL = 255
 
+DATA_OPCODES = frozenset({Opcode.TEXT, Opcode.BINARY})
+"""Of a client: Kubernetes' servers read the payload and do not look whether it came as text or binary, and the official
+Python client sends what is typed as text."""
+
 _QUADS = re.compile(rb"(?:[A-Za-z0-9+/]{4})*")
 _LAST_QUAD = re.compile(rb"[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]|=)=")
 
@@ -93,6 +97,7 @@ class ChannelReader:
 
     def __init__(self, side: Side, dialect: Dialect, emit: Callable[[Event], None], layout: Layout = EXEC) -> None:
         self.opcode = dialect.opcode
+        self.opcodes = DATA_OPCODES if side is Side.CLIENT else frozenset({dialect.opcode})
         self.fragments = side is Side.SERVER
         self.understood = 0
         self._side = side

@@ -222,6 +222,7 @@ class SpdyContent:
     """Reads the SPDY bytes of one side, from a connection of their own or from a WebSocket's messages."""
 
     opcode = Opcode.BINARY
+    opcodes = frozenset({Opcode.BINARY})
     fragments = True
     """Where messages and frames end means nothing in a tunnel: both ends read it as one run of bytes."""
 

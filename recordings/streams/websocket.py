@@ -25,6 +25,9 @@ class Content(Protocol):
     """What reads the messages of one direction; `understood` counts the payload bytes that may go on."""
 
     opcode: Opcode
+    """What it is written as."""
+    opcodes: frozenset[Opcode]
+    """What its messages may come as."""
     fragments: bool
     understood: int
 
@@ -113,10 +116,9 @@ class WebSocketWire:
         return closes
 
     def _begin(self, head: Head) -> None:
-        if head.opcode not in {Opcode.CONTINUATION, self._content.opcode}:
-            raise StreamFaultError(
-                Fault.MESSAGE_TYPE, f"{head.opcode.name} where {self._content.opcode.name} is spoken"
-            )
+        if head.opcode is not Opcode.CONTINUATION and head.opcode not in self._content.opcodes:
+            spoken = " or ".join(sorted(opcode.name for opcode in self._content.opcodes))
+            raise StreamFaultError(Fault.MESSAGE_TYPE, f"{head.opcode.name} where {spoken} is spoken")
         if not (head.final or self._content.fragments):
             raise StreamFaultError(Fault.FRAGMENTATION, "the server would read each fragment as a message of its own")
         self._final = head.final

@@ -8,13 +8,36 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.busybox_image import IMAGE
 from tests.e2e.cluster import Cluster, ControlPlane, ExistingCluster, Unavailable, build
 from tests.e2e.installation import Installation
 from tests.e2e.kubectls import WHEELS, obtain
+from tests.e2e.node import NAME, Node
 from tests.e2e.story import Person
 
 HERE = Path(__file__).parent
 GROUPS = ("kwit-e2e-developers",)
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  nodeName: %s
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 1
+  tolerations: [{operator: Exists}]
+  containers:
+    - name: main
+      image: %s
+      imagePullPolicy: Never
+      command:
+        - sh
+        - -c
+        - |
+          echo hello > /var/www/index.html; httpd -p 8080 -h /var/www; echo ready
+          while read line; do echo "got $line"; done; sleep 3600
+      stdin: true
+"""
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +114,28 @@ def proxied(
         return installation.sign_in(username, namespace, tmp_path_factory.mktemp(username))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def node(cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    if not isinstance(cluster, ControlPlane):
+        pytest.skip("somebody's own cluster has nodes of its own; this suite starts one beside a plane of ours")
+    try:
+        with Node(build(), cluster, tmp_path_factory.mktemp("node"), admin) as running:
+            yield running
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def people(
+    node: Node, admin: Callable[..., str], direct: Callable[[str], Person], proxied: Callable[[str], Person]
+) -> dict[str, Person]:
+    """One without kwit, one through it, each with a pod of their own."""
+    del node
+    made = {"direct": direct("streamer"), "kwit": proxied("streamer")}
+    for person in made.values():
+        admin("apply", f"--namespace={person.namespace}", "-f", "-", stdin=POD % (NAME, IMAGE))
+    for person in made.values():
+        admin("wait", f"--namespace={person.namespace}", "pod/p", "--for=condition=Ready", "--timeout=60s")
+    return made

@@ -16,7 +16,6 @@ import subprocess
 import termios
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +25,8 @@ from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.moment import Kind
 from recordings.recorder.reader import RecordingReader, open_recording
 from tests.e2e.busybox_image import IMAGE
-from tests.e2e.cluster import Cluster, ControlPlane, Unavailable, build
 from tests.e2e.installation import Installation
-from tests.e2e.node import NAME, Node
+from tests.e2e.node import NAME
 from tests.e2e.story import Person
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -37,27 +35,6 @@ SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBS
 WAYS = {"1.24": (24, {}), "1.30": (30, {}), "newest": (37, {}), "newest by SPDY": (37, SPDY)}
 DATA = random.Random(1).randbytes(3 << 20)
 FILES = 200
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {name: p}
-spec:
-  nodeName: %s
-  automountServiceAccountToken: false
-  terminationGracePeriodSeconds: 1
-  tolerations: [{operator: Exists}]
-  containers:
-    - name: main
-      image: %s
-      imagePullPolicy: Never
-      command:
-        - sh
-        - -c
-        - |
-          echo hello > /var/www/index.html; httpd -p 8080 -h /var/www; echo ready
-          while read line; do echo "got $line"; done; sleep 3600
-      stdin: true
-"""
 
 
 @dataclass
@@ -108,31 +85,6 @@ class Way:
         code = process.wait(10)
         os.close(ours)
         return code, shown
-
-
-@pytest.fixture(scope="module")
-def node(cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    if not isinstance(cluster, ControlPlane):
-        pytest.skip("somebody's own cluster has nodes of its own; this suite starts one beside a plane of ours")
-    try:
-        with Node(build(), cluster, tmp_path_factory.mktemp("node"), admin) as running:
-            yield running
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="module")
-def people(
-    node: Node, admin: Callable[..., str], direct: Callable[[str], Person], proxied: Callable[[str], Person]
-) -> dict[str, Person]:
-    """One without kwit, one through it, each with a pod of their own."""
-    del node
-    made = {"direct": direct("streamer"), "kwit": proxied("streamer")}
-    for person in made.values():
-        admin("apply", f"--namespace={person.namespace}", "-f", "-", stdin=POD % (NAME, IMAGE))
-    for person in made.values():
-        admin("wait", f"--namespace={person.namespace}", "pod/p", "--for=condition=Ready", "--timeout=60s")
-    return made
 
 
 Ways = tuple[Way, Way]

@@ -23,6 +23,7 @@ class Tunnelled:
     """The content of a tunnel's messages: one run of bytes. `received` gets them."""
 
     opcode = Opcode.BINARY
+    opcodes = frozenset({Opcode.BINARY})
     fragments = True
     midway = False
     understood = 0

@@ -31,7 +31,7 @@ class WebSocketEnd:
                 if part.opcode is Opcode.CLOSE:
                     break
             elif isinstance(part, Head):
-                if part.opcode not in (Opcode.CONTINUATION, self._content.opcode):
+                if part.opcode is not Opcode.CONTINUATION and part.opcode not in self._content.opcodes:
                     raise StreamFaultError(Fault.MESSAGE_TYPE, part.opcode.name)
                 if not part.length:
                     self._content.end_of_message()

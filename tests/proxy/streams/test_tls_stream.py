@@ -178,6 +178,22 @@ class Leaver:
         pass
 
 
+class Listener:
+    """Hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def upstream_data(self, data: bytes) -> None:
+        self.heard.append(data)
+
+    def upstream_lost(self) -> None:
+        pass
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        pass
+
+
 class Leaving:
     """A stream to a server in memory, whose owner leaves at the first bytes."""
 
@@ -211,12 +227,27 @@ async def test_what_comes_in_one_segment_with_the_bytes_that_ended_a_stream_does
         segment += leaving.records()
     leaving.wire.receive(segment)
     await settle()
-    assert (leaving.wire.closing, leaving.wire.aborted, leaving.owner.heard) == (True, False, [b"firstsecond"])
+    assert (leaving.wire.closing, leaving.wire.aborted, leaving.owner.heard) == (True, False, [b"first"])
     assert leaving.server.read(100) == b"goodbye"
+
+
+@pytest.mark.parametrize("cut", [1, 5, 16_000, 16_384, 20_000, 40_000, 1 << 20])
+async def test_a_long_write_arrives_in_one_piece_and_never_with_the_next_one_whatever_the_segments(cut):
+    leaving, sizes = Leaving(), (3, 40_000, 1, 16_385, 70_000, 2)
+    leaving.stream.owner = listener = Listener()
+    written = [bytes([number]) * size for number, size in enumerate(sizes)]
+    data = leaving.records(*written)
+    for at in range(0, len(data), cut):
+        leaving.wire.receive(data[at : at + cut])
+    await settle()
+    assert b"".join(listener.heard) == b"".join(written)
+    assert {len(set(piece)) for piece in listener.heard} == {1}
+    assert len(listener.heard) == len(sizes) or cut < len(data)
 
 
 async def test_what_no_longer_is_tls_ends_the_connection_behind_what_was_read_before_it():
     leaving = Leaving()
+    leaving.stream.owner = listener = Listener()
     leaving.wire.receive(leaving.records(b"first") + b"\x17\x03\x03\x00\x20" + bytes(32))
     await settle()
-    assert (leaving.wire.aborted, leaving.owner.heard) == (True, [b"first"])
+    assert (leaving.wire.aborted, listener.heard) == (True, [b"first"])

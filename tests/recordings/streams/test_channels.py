@@ -73,6 +73,12 @@ def test_base64_is_spoken_in_text_and_everything_else_in_binary():
     assert set(opcodes.values()) == {Opcode.TEXT, Opcode.BINARY}
 
 
+@pytest.mark.parametrize("dialect", DIALECTS.values())
+def test_a_client_may_send_either_as_kubernetes_servers_let_it_and_the_official_python_client_does(dialect):
+    assert ChannelReader(CLIENT, dialect, print).opcodes == {Opcode.TEXT, Opcode.BINARY}
+    assert ChannelReader(SERVER, dialect, print).opcodes == {dialect.opcode}
+
+
 def test_only_the_server_may_fragment_because_the_servers_do_not_join():
     assert {side: ChannelReader(side, DIALECTS[V4], print).fragments for side in Side} == {CLIENT: False, SERVER: True}
 

@@ -56,7 +56,15 @@ def test_a_message_in_fragments_from_the_client_would_be_two_to_the_server_and_i
     assert (one.release(), events) == (b"", [])
 
 
-def test_text_has_no_place_among_binary_messages_nor_binary_among_text():
+def test_what_a_client_types_as_text_is_read_and_goes_on_as_text():
+    one, events = wire(CLIENT)
+    sent = binary(CLIENT, b"\x00ls\n", opcode=1)
+    one.feed(sent)
+    assert one.release() == sent
+    assert merged(events) == (StreamData(CLIENT, 0, Role.STDIN, b"ls\n"),)
+
+
+def test_text_of_the_server_has_no_place_among_binary_messages_nor_binary_among_text():
     assert fault_of(SERVER, frame(1, b"\x01a")) is Fault.MESSAGE_TYPE
     assert fault_of(SERVER, frame(2, b"1YQ=="), "v4.base64.channel.k8s.io") is Fault.MESSAGE_TYPE
 

@@ -7,7 +7,6 @@ import pytest
 from deploy.sandbox.apiserver.websocket_end import WebSocketEnd
 from recordings.streams.channels import DIALECTS, ChannelReader
 from recordings.streams.events import Closing, Event, Role, Side, StreamData
-from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.frames import FrameReader, Head, Payload
 
 
@@ -38,11 +37,9 @@ def test_a_close_is_answered_once_and_ends_all() -> None:
     assert sent == [b"\x88\x02\x03\xe8"]
 
 
-def test_a_message_of_text_where_bytes_are_spoken_is_a_fault() -> None:
+def test_a_message_of_text_is_taken_as_one_of_bytes() -> None:
     socket, _ = end()
-    with pytest.raises(StreamFaultError) as caught:
-        socket.receive(frame(1, b"\0a"))
-    assert caught.value.fault is Fault.MESSAGE_TYPE
+    assert [event.data for event in socket.receive(frame(1, b"\0a"))] == [b"a"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 125, 126, 65535, 65536])
