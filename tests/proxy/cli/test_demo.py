@@ -94,7 +94,7 @@ def test_it_checks_itself_and_shows_itself_in_the_same_directory_without_kubectl
     [
         (("--context", "absent"), 2, "has no context 'absent'; it has: none"),
         (("--data", "/"), 2, "kwit: / is neither empty nor a demo's; choose another directory with --data"),
-        (("--unknown",), 2, "No such option"),
+        (("--unknown",), 2, "kwit: no such option '--unknown'; `kwit demo --help` shows how it is used"),
         (("more",), 2, "unexpected extra argument"),
     ],
 )
