@@ -23,6 +23,22 @@ def create(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_directory(path.parent)
 
 
+def replace(path: Path, data: bytes) -> None:
+    """The file takes the place of the one before at once or not at all, also after a power cut. Raises OSError."""
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # O_EXCL, 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
 def destroy(path: Path) -> None:
     """Overwritten, then removed. Raises OSError; a file that is gone already is no error.
 

@@ -11,6 +11,9 @@ MAX_BYTES = 256 * 1024 * 1024
 """Of a file: ten days of one log in which something happens each second."""
 
 
+_LINE = '{"checkpoint":'
+
+
 def notes_of(data: bytes) -> list[str]:
     """The notes that speak of the most lines come last, each once. Nothing of them is verified. Raises NoteError.
 
@@ -20,7 +23,7 @@ def notes_of(data: bytes) -> list[str]:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise NoteError("it is no text") from error
-    if text.startswith('{"checkpoint":'):
+    if text.startswith(_LINE) or f"\n{_LINE}" in text:  # before it stands what a full disk left of the first
         found = [note_of(line.encode()) for line in text.split("\n")[:-1] if _is_whole(line)]
     elif text.startswith("{"):
         found = _of_config_map(text)

@@ -3,7 +3,7 @@
 C2SP tlog-witness, `add-checkpoint`: the body is `old <size>`, the consistency proof from that size (base64, a line for
 each hash), an empty line, and the checkpoint's note. So a log that was cut or written anew gets no signature, and what
 the witness keeps shows it. In this order:
- 1. the body has this form, and at most `MAX_PROOF` hashes: else 400;
+ 1. the body has this form, and at most `MAX_PATH` hashes: else 400;
  2. the log's key is known: else 404; the note is signed by it, for an origin that is this key's to sign for: else 403;
  3. the old size is at most the new one: else 400; it is that of the checkpoint kept: else 409 with that size;
  4. the proof holds: else 422; 5. the checkpoint is kept, on the disk; 6. it is signed.
@@ -12,9 +12,7 @@ the witness keeps shows it. In this order:
 from __future__ import annotations
 
 import binascii
-import os
 import re
-import tempfile
 import threading
 from base64 import b64decode
 from collections.abc import Iterable
@@ -27,7 +25,7 @@ from recordings.audit.anchors.anchor import file_stem
 from recordings.audit.anchors.cosignature import cosigned
 from recordings.audit.checkpoint import Checkpoint, parse_text
 from recordings.audit.merkle import EMPTY_ROOT, MAX_PATH, ProofError, check_consistency
-from recordings.audit.new_file import sync_directory
+from recordings.audit.new_file import replace
 from recordings.audit.note import MAX_NOTE_BYTES, NoteError, PublicKey, opened, parse
 
 MAX_BODY_BYTES = MAX_NOTE_BYTES + 64 * 48
@@ -115,19 +113,7 @@ class Witness:
             raise OSError(5, f"{self._path(origin)} is damaged ({error})") from error
 
     def _keep(self, origin: str, note: str) -> None:
-        """The new one takes the place of the old one at once or not at all, also after a power cut."""
-        path = self._path(origin)
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=self._directory)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(note.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_directory(self._directory)
+        replace(self._path(origin), note.encode())
 
     def _path(self, origin: str) -> Path:
         return self._directory / f"{file_stem(origin)}{SUFFIX}"

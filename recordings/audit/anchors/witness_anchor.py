@@ -7,8 +7,6 @@ us by. What he signed lies beside the log, `<origin>.<witness>.witnessed`, and c
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from recordings.audit.anchors.log_lines import LogLines
 from recordings.audit.anchors.outbound import Answer, Message, Outbound, expect_success
 from recordings.audit.anchors.witness import SIZE_TYPE, request_body
 from recordings.audit.merkle import ProofError
+from recordings.audit.new_file import replace
 from recordings.audit.note import Note, NoteError, Signature, Signer, parse
 
 CLOCK_SECONDS = 300
@@ -68,9 +67,13 @@ class WitnessAnchor:
         await self._outbound.close()
 
     def _signed(self, note: str) -> str:
-        """With the root key's signature. It may be in another machine: not on the loop."""
+        """With the root key's signature. It may be in another machine: not on the loop. Raises AnchorError."""
         read, public = parse(note), self._root.public
-        mine = Signature(public.name, public.id, self._root.sign(read.unverified_text.encode()))
+        try:
+            value = self._root.sign(read.unverified_text.encode())
+        except OSError as error:
+            raise AnchorError(f"the log's root key does not sign: {error}") from error
+        mine = Signature(public.name, public.id, value)
         return str(Note(read.unverified_text, (*read.signatures, mine)))
 
     async def _ask(self, checkpoint: Published, note: str) -> Answer:
@@ -101,12 +104,12 @@ class WitnessAnchor:
         return self._directory / origin.rpartition("/")[2]
 
     def _keep(self, origin: str, witnessed: str) -> None:
-        """The newest one; a crash leaves it or the one before."""
+        """The newest one; a crash leaves it or the one before. Raises AnchorError."""
         name = f"{file_stem(origin)}.{file_stem(self._key.name)}.witnessed"
-        fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self._directory)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(witnessed)
-        Path(temporary).replace(self._directory / name)
+        try:
+            replace(self._directory / name, witnessed.encode())
+        except OSError as error:
+            raise AnchorError(f"its cosignature cannot be kept beside the log: {error.strerror}") from error
 
 
 def _is_size(answer: Answer) -> bool:

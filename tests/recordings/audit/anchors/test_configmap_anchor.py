@@ -11,7 +11,8 @@ from aiohttp import web
 from recordings.audit.anchors.anchor import AnchorError
 from recordings.audit.anchors.configmap_anchor import ConfigMapAnchor
 from recordings.audit.anchors.outbound import Outbound
-from tests.recordings.audit.anchors.conftest import Place, checkpoint
+from recordings.audit.checkpoint import Checkpoint, signed
+from tests.recordings.audit.anchors.conftest import SIGNER, Place, checkpoint
 
 
 def anchor_at(place: Place) -> ConfigMapAnchor:
@@ -45,6 +46,17 @@ async def test_one_of_more_lines_than_the_log_has_is_never_written_over(place: P
     await anchor.publish(checkpoint(1, "acme/host-1"))
     await anchor.close()
     assert [one[0] for one in place.seen] == ["GET", "PATCH", "PATCH"]
+
+
+async def test_another_log_of_as_many_lines_is_never_written_over(place: Place) -> None:
+    other = signed(Checkpoint("acme/host-0", 9, bytes(32)), SIGNER)
+    place.answers = [holding(**{"acme__host-0": other})]
+    anchor = anchor_at(place)
+    for _ in range(2):
+        with pytest.raises(AnchorError, match="another log of 9 lines of acme/host-0"):
+            await anchor.publish(checkpoint(9))
+    await anchor.close()
+    assert [one[0] for one in place.seen] == ["GET"]
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"data":{"a":"rubbish"}}', "[]"])

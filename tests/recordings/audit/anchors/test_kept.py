@@ -22,6 +22,7 @@ ONE, TWO = checkpoint(10).note, checkpoint(9).note
         (to_line(ONE) + to_line(TWO)[:-1], [ONE]),
         (to_line(ONE) + to_line(TWO)[:30], [ONE]),
         (to_line(ONE) + to_line(TWO)[:30] + b"\n" + to_line(TWO), [TWO, ONE]),
+        (to_line(ONE)[:5] + b"\n" + to_line(TWO), [TWO]),
         (json.dumps({"kind": "ConfigMap", "data": {"a": ONE, "b": TWO}}).encode(), [TWO, ONE]),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,3 +151,40 @@ async def test_a_witness_with_another_clock_is_told(setting: Setting) -> None:
     with pytest.raises(AnchorError, match="its clock differs from ours by 301 s"):
         await anchor.publish(await setting.grow(3))
     await anchor.close()
+
+
+async def test_a_root_key_that_does_not_sign_is_told(setting: Setting) -> None:
+    class Away:
+        public = ROOT.public
+
+        def sign(self, text: bytes) -> bytes:
+            raise OSError(errno.EIO, "the module does not answer")
+
+    anchor = WitnessAnchor(
+        setting.place.url, witness_key("w", PRIVATE), Away(), setting.root, Outbound(None), clock=lambda: NOW
+    )
+    with pytest.raises(AnchorError, match=r"the log's root key does not sign: .*the module does not answer"):
+        await anchor.publish(await setting.grow(3))
+    await anchor.close()
+
+
+async def test_a_cosignature_that_cannot_be_kept_is_told_and_leaves_nothing_behind(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = await setting.grow(3)
+    before = sorted(setting.root.iterdir())
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    anchor = setting.anchor()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        # the witness of this test is another machine: its disk has room
+        patch.setattr(Witness, "_keep", lambda *_: None)
+        with pytest.raises(AnchorError, match="cannot be kept beside the log: No space left on device"):
+            await anchor.publish(checkpoint)
+    assert sorted(setting.root.iterdir()) == before
+    await anchor.publish(checkpoint)
+    await anchor.close()
+    assert (setting.root / "acme__node-0.w.witnessed").exists()
