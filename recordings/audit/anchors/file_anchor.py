@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recordings.audit.anchors.anchor import AnchorError, Published, file_stem
 from recordings.audit.checkpoint import to_line
+from recordings.audit.new_file import sync_directory
 
 SUFFIX = ".checkpoints"
 
@@ -44,3 +45,5 @@ class FileAnchor:
             os.fsync(fd)
         finally:
             os.close(fd)
+        if size == 0:
+            sync_directory(self._directory)  # of a new file the name must be on the disk, too

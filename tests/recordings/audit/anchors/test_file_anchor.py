@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,15 @@ async def test_a_full_disk_is_told(tmp_path: Path) -> None:
     (tmp_path / "acme__host-0.checkpoints").symlink_to("/dev/full")
     with pytest.raises(AnchorError, match="No space left"):
         await FileAnchor(tmp_path).publish(checkpoint(1))
+
+
+async def test_a_new_files_name_is_on_the_disk_once_its_first_checkpoint_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    anchor = FileAnchor(tmp_path)
+    await anchor.publish(checkpoint(3))
+    await anchor.publish(checkpoint(5))
+    (file,) = tmp_path.iterdir()
+    assert synced == [file.stat().st_ino, tmp_path.stat().st_ino, file.stat().st_ino]
