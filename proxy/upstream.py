@@ -81,6 +81,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_reading",
         "_request_done",
         "_reusable",
+        "_socket",
         "_stalled",
         "broken",
         "endpoint",
@@ -95,6 +96,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._outbox = outbox
         self._pending = b""
         self.transport: asyncio.Transport | None = None
+        self._socket: asyncio.Transport | None = None
         self.endpoint: Endpoint | None = None
         self.idle_since = 0.0
         self.broken = False
@@ -110,8 +112,23 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._stalled = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's TLS transport is no subclass of asyncio.Transport, though it has all of it
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = self._socket = cast("asyncio.Transport", transport)
+
+    async def secure(self, context: ssl.SSLContext, server_hostname: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Put TLS between the socket and us. Raises OSError or ssl.SSLError, and the connection is aborted."""
+        plain = self.transport
+        if plain is None or plain.is_closing():
+            self.broken = True
+            raise ConnectionResetError("the connection ended before the handshake")
+        try:
+            self.transport = await loop.start_tls(plain, self, context, server_hostname=server_hostname)
+        except BaseException:
+            self.broken = True
+            plain.abort()
+            raise
+        if self.broken or self.transport is None:
+            plain.abort()
+            raise ConnectionResetError("the connection ended in the handshake")
 
     def start(self, exchange: Exchange, method: str, head: bytes, *, has_body: bool) -> None:
         """Send a head. The exchange hears everything that follows until `upstream_end` or `upstream_lost`."""
@@ -141,14 +158,17 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._request_done = True
 
     def pause(self) -> None:
-        if self._reading and self.transport is not None and not self.broken:
+        """Take nothing more from the socket. What TLS has already taken is still delivered, one read of it at most:
+        were TLS itself paused, uvloop's would drop that when the other side closes.
+        """
+        if self._reading and self._socket is not None and not self.broken:
             self._reading = False
-            self.transport.pause_reading()
+            self._socket.pause_reading()
 
     def resume(self) -> None:
-        if not self._reading and self.transport is not None and not self.broken:
+        if not self._reading and self._socket is not None and not self.broken:
             self._reading = True
-            self.transport.resume_reading()
+            self._socket.resume_reading()
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -236,7 +256,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         exchange, self._exchange = self._exchange, None
         self.broken = True
-        self.transport = None
+        self.transport = self._socket = None
         if exchange is None:
             return
         body = self._body
@@ -278,14 +298,12 @@ class UpstreamPool:
         return connection
 
     async def _open(self, endpoint: Endpoint, key: PoolKey) -> UpstreamConnection:
+        context, name = endpoint.ssl_context(), endpoint.server_hostname
         transport, connection = await self._loop.create_connection(
-            lambda: UpstreamConnection(key, self._outbox),
-            endpoint.host,
-            endpoint.port,
-            ssl=endpoint.ssl_context(),
-            server_hostname=endpoint.server_hostname,
+            lambda: UpstreamConnection(key, self._outbox), endpoint.host, endpoint.port
         )
         keep_alive(transport.get_extra_info("socket"))
+        await connection.secure(context, name, self._loop)
         return connection
 
     async def connect_stream(self, endpoint: Endpoint) -> UpstreamStream:

@@ -39,7 +39,6 @@ OWED = frozenset(
         "proxy/metrics.py",
         "proxy/relay.py",
         "proxy/status.py",
-        "proxy/upstream.py",
         "proxy/web/deps.py",
         "proxy/web/errors.py",
         "proxy/web/pages.py",
