@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import click
 
 from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_policy import load
 from proxy.cli.audit_question import filter_options, question_of
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
@@ -52,6 +53,8 @@ class Delivery:
     saved: dict[str, Place] = field(default_factory=dict)
     delivered: int = 0
     filtered: int = 0
+    kept_in: int = 0
+    """By the policy."""
     lost: int = 0
 
     def once(self, out: BinaryIO) -> int:
@@ -69,15 +72,23 @@ class Delivery:
             self._save(feed, out)
         return self.delivered - before
 
+    def sentence(self) -> str:
+        """What became of the records, for the person."""
+        kept_in = f", {self.kept_in:,} kept in by the policy (--all takes them too)" if self.kept_in else ""
+        return f"{self.delivered:,} records, {self.filtered:,} left out by the filters{kept_in}"
+
     def _deliver(self, fed: Fed, out: BinaryIO) -> None:
         import orjson
 
         if fed.lost:
             self.lost += fed.lost
             say(f"{fed.writer}: {fed.lost:,} records were removed before they were exported")
-        shown = self._shown(fed.record) if self.question.matches(fed.record) else None
-        if shown is None:
+        if not self.question.matches(fed.record):
             self.filtered += 1
+            return
+        shown = self._shown(fed.record)
+        if shown is None:
+            self.kept_in += 1
             return
         line = orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
         out.write(harmless_json(line.decode()).encode() if out.isatty() else line)
@@ -110,7 +121,12 @@ class Delivery:
     show_default=True,
     help="Whole records, or audit.k8s.io/v1 Events.",
 )
-@click.option("--policy", help="Audit policy that decides what goes out: a file, or proxy, gce, cis, falco, metadata.")
+@click.option(
+    "--policy",
+    metavar="FILE|PROFILE",
+    help="Audit policy that decides what goes out, instead of the configuration's  [default: proxy]",
+)
+@click.option("--all", "everything", is_flag=True, help="All that the log holds, whatever the policy says.")
 @click.option("--cursor", type=click.Path(path_type=Path), help="File that remembers how far it came.")
 @click.option("--out", type=click.Path(path_type=Path), help="File (appended to) or named pipe; left out: stdout.")
 @filter_options
@@ -120,6 +136,7 @@ def export(
     follow: bool,
     form: str,
     policy: str | None,
+    everything: bool,
     cursor: Path | None,
     out: Path | None,
     directory: Path | None,
@@ -128,18 +145,22 @@ def export(
 ) -> int:
     """Every record that matches, once each, in its writer's order; only what the log has signed.
 
-    With --policy, requests go out at the level that it says, and those of level None do not; the log keeps them.
+    The audit policy decides which requests go out, and with which bodies; those of level None stay here, and --all
+    takes them too. Records that are about no request always go out.
 
-    With --cursor a later run goes on where this one ended. After a crash some may come again: an Event's auditID and
-    stage, or a record's id, say which. Exit code 1 where records were removed before they could be exported.
+    With --cursor a later run goes on where this one ended; what a policy kept in then does not come again. After a
+    crash some may come again: an Event's auditID and stage, or a record's id, say which. Exit code 1 where records were
+    removed before they could be exported.
     """
+    if everything and policy is not None:
+        raise Problem("--all takes what every policy keeps in: give it or --policy", exit_code=2)
     root, question = place(directory, config), question_of(asked, clock())
-    delivery = Delivery(root, question, form, cursor, None if policy is None else _policy(policy))
+    delivery = Delivery(root, question, form, cursor, None if everything else load(policy, config))
     if cursor is not None:
         delivery.saved = _saved(cursor)
     with suppress(KeyboardInterrupt):  # the way to end --follow
         _run(delivery, out, follow=follow)
-    say(f"{delivery.delivered:,} records, {delivery.filtered:,} left out by the filters")
+    say(delivery.sentence())
     return 1 if delivery.lost else 0
 
 
@@ -178,16 +199,6 @@ def _is_pipe(path: Path) -> bool:
         return stat.S_ISFIFO(path.stat().st_mode)
     except FileNotFoundError:
         return False
-
-
-def _policy(name: str) -> AuditPolicy:
-    """Raises Problem."""
-    from proxy.audit_policy_file import ConfigError, load_policy
-
-    try:
-        return load_policy(name)
-    except ConfigError as error:
-        raise Problem(str(error), exit_code=2) from error
 
 
 def _saved(path: Path) -> dict[str, Place]:

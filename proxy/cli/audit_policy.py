@@ -44,7 +44,7 @@ def show_(*, policy_name: str | None) -> int:
     """Print a policy as it is written."""
     from proxy.audit_policy_file import PROFILES, policy_text
 
-    name = policy_name or _configured()
+    name = policy_name or configured()
     click.echo(policy_text(name) if name in PROFILES else Path(name).read_text(encoding="utf-8"), nl=False)
     return 0
 
@@ -62,7 +62,7 @@ def explain(*, kubectl: str, policy_name: str | None, user: str, groups: tuple[s
     from proxy.kubectl_command import KubectlCommandError, requests_of
     from recordings.audit.policy.rule import PolicyAttributes
 
-    policy = _load(policy_name)
+    policy = load(policy_name)
     try:
         asked = requests_of(kubectl)
     except KubectlCommandError as error:
@@ -125,7 +125,7 @@ def lint(*, policy_name: str | None, strict: bool, form: str) -> int:
     """
     from recordings.audit.policy.doubts import doubts
 
-    policy = _load(policy_name)
+    policy = load(policy_name)
     rows = [
         {
             "line": policy.rules[doubt.rule].line if doubt.rule >= 0 else 0,
@@ -157,7 +157,7 @@ def simulate(*, policy_name: str | None, directory: Path | None, config: Path | 
     """Count what each rule would have exported of the requests in the log: its noise, before it is paid for."""
     from recordings.audit.policy.simulation import simulated
 
-    policy = _load(policy_name, config)
+    policy = load(policy_name, config)
     root = place(directory, config)
     totals = reading(lambda: simulated(policy, _recorded(root, since)), root)
     rows = [
@@ -202,20 +202,21 @@ def for_cluster(*, policy_name: str | None) -> int:
     """Print the policy that a cluster's own API server needs to match ours, with the flags to start it with."""
     from proxy.native_policy import native_policy
 
-    click.echo(native_policy(_load(policy_name)), nl=False)
+    click.echo(native_policy(load(policy_name)), nl=False)
     return 0
 
 
-def _load(name: str | None, config: Path | None = None) -> AuditPolicy:
+def load(name: str | None, config: Path | None = None) -> AuditPolicy:
+    """The policy of that name, else the configuration's, else `proxy`. Raises Problem."""
     from proxy.audit_policy_file import ConfigError, load_policy
 
     try:
-        return load_policy(name or _configured(config))
+        return load_policy(name or configured(config))
     except ConfigError as error:
         raise Problem(str(error)) from error
 
 
-def _configured(config: Path | None = None) -> str:
+def configured(config: Path | None = None) -> str:
     """What the configuration names; the default where there is none to read."""
     from proxy.config import Config, ConfigError
 

@@ -150,8 +150,33 @@ def test_a_policy_decides_what_goes_out(log: Path, tmp_path: Path, capsys: pytes
     assert [json.loads(line)["event"] for line in shown.splitlines()] == [
         {key: value for key, value in kept.items() if key != "requestObject"} | {"level": "Metadata"}
     ]
-    assert said == "1 records, 6 left out by the filters\n"
-    assert main(["audit", "export", "--dir", str(log), "--policy", "nothing"]) == 2
+    assert said == "1 records, 5 left out by the filters, 1 kept in by the policy (--all takes them too)\n"
+    assert main(["audit", "export", "--dir", str(log), "--policy", "nothing"]) == 1
+
+
+def test_the_policy_in_force_decides_unless_all_is_asked_for(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"level": "Metadata", "stage": "ResponseComplete", "verb": "get", "requestURI": "/healthz"}
+    user = {"username": "ada", "groups": ["system:authenticated"]}
+    record = {"v": 1, "seq": 6, "id": "id-00000006", "time": rfc3339(NOW), "type": "kube.request"}
+    with (log / "node-0" / segment_name(1, 0)).open("ab") as file:
+        file.write(encode({**record, "event": {**event, "user": user}}))
+    export = ["audit", "export", "--dir", str(log)]
+    counts = []
+    for more in ([], ["--policy", "metadata"], ["--all"]):
+        assert main([*export, *more]) == 0
+        counts.append(len(capsys.readouterr().out.splitlines()))
+    assert counts == [5, 6, 6]
+    assert main([*export, "--all", "--policy", "cis"]) == 2
+    config = tmp_path / "kwit.yaml"
+    config.write_text(
+        "installation: example\nkube: {url: https://k.example.com}\nweb: {url: https://w.example.com}\n"
+        "connectors: [{name: c, type: oidc, issuer: 'https://i.example.com', client_id: k, client_secret_file: s}]\n"
+        "audit: {directory: audit, policy_profile: metadata}\n"
+    )
+    assert main(["audit", "export", "-c", str(config)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
 
 
 def test_a_file_that_is_no_cursor_is_wrong_usage(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
