@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from proxy.cli.audit_place import place_options, reading
 from proxy.cli.audit_policy import command as policy
 from proxy.cli.audit_prove import prove
 from proxy.cli.audit_question import filter_options, question_of
-from proxy.cli.audit_source import Files, server_option, source
+from proxy.cli.audit_source import Files, Source, server_option, source
 from proxy.cli.audit_sql import sql
 from proxy.cli.audit_stats import stats
 from proxy.cli.audit_timeline import timeline
@@ -28,12 +27,9 @@ from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
 from proxy.cli.help_pages import Family, examples
 from proxy.cli.output import output_option
-from recordings.audit.query import Follower, Record, oldest_first, subjects
+from recordings.audit.query import Record, oldest_first, subjects
 from recordings.audit.question import Question, at, certificates
 from recordings.audit.row import harmless, row
-
-POLL_SECONDS = 0.25
-"""Between two looks of `tail -f`: sooner than a person notices, and nothing for the disk."""
 
 
 @click.group(
@@ -89,14 +85,15 @@ def tail(
     if not follow:
         show_records(asks.newest(question, lines)[0] if lines else [], form, clock())
         return
-    if not isinstance(asks, Files):
-        raise Problem("-f reads the log's files: run it on the host, or name a copy with --dir", exit_code=2)
-    follower, stream = Follower(asks.root, question), Stream(form)
+    _follow(asks, question, lines, form)
+
+
+def _follow(asks: Source, question: Question, lines: int, form: str) -> int:
+    stream = Stream(form)
     with suppress(KeyboardInterrupt):  # the way to end it, and no failure
-        stream.show(reading(lambda: follower.start(lines), follower.root))
-        while True:
-            time.sleep(POLL_SECONDS)
-            stream.show(reading(follower.more, follower.root))
+        for records in asks.follow(question, lines):
+            stream.show(records)
+    return 0
 
 
 @command.command(
@@ -108,15 +105,27 @@ def tail(
 @click.option(
     "--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest so many; 0 is all."
 )
+@click.option("-f", "--follow", is_flag=True, help="And go on with those that come; Ctrl-C ends it.")
 @filter_options
 @place_options
 @server_option
 @output_option
 def search(
-    *, limit: int, directory: Path | None, config: Path | None, server: str | None, form: str, **asked: Any
+    *,
+    limit: int,
+    follow: bool,
+    directory: Path | None,
+    config: Path | None,
+    server: str | None,
+    form: str,
+    **asked: Any,
 ) -> int:
     """Find records; exit code 1 when there is none."""
     asks, question = source(directory, config, server), question_of(asked, clock())
+    if follow:
+        if not limit:
+            raise Problem("-f begins with the newest so many: give --limit a number", exit_code=2)
+        return _follow(asks, question, limit, form)
     if limit == 0 and form == "json" and isinstance(asks, Files):
         return reading(lambda: stream_json(oldest_first(asks.root, question)), asks.root)
     found, is_more = asks.newest(question, limit)

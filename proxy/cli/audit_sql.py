@@ -6,21 +6,21 @@ import csv
 import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_place import place_options, reading
+from proxy.cli.audit_source import Files, Source, server_option, source
 from proxy.cli.client.problem import Problem
-from proxy.cli.client.terminal import say
+from proxy.cli.client.terminal import clock, say
 from proxy.cli.output import Column, show
+from recordings.audit.question import moment
 from recordings.audit.row import harmless, harmless_json
-
-if TYPE_CHECKING:
-    from recordings.audit.sql import Answer
+from recordings.audit.sql import Answer, plain, spelled
+from recordings.errors import QuestionError
 
 MAX_ROWS = 1_000
 """Of a table, whose widths need all of it; JSON and CSV have no limit."""
@@ -47,30 +47,63 @@ Examples:
     help="How to show it.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; Parquet needs one.")
+@click.option("--since", default="", help="Only records from then on: 2h, 7d, 2026-01-31.")
 @place_options
-def sql(*, select: str, form: str, out: Path | None, directory: Path | None, config: Path | None) -> None:
+@server_option
+def sql(
+    *,
+    select: str,
+    form: str,
+    out: Path | None,
+    since: str,
+    directory: Path | None,
+    config: Path | None,
+    server: str | None,
+) -> None:
     """Ask the log in SQL (DuckDB's): the view `records` has a row for each record.
 
     Only the log is read and nothing is written. Needs DuckDB: pip install 'kubewitness[query]'.
-    """
-    from recordings.audit.sql import LogDatabase
 
-    root = place(directory, config)
+    A server is asked over what you may see there, for half a minute, and has no column `line`; `kwit audit show ID` has
+    whole records.
+    """
     if form == "parquet" and out is None:
         raise Problem("Parquet is no text; name a file with --out", exit_code=2)
-    with reading(lambda: LogDatabase(root, [out] if out is not None else []), root) as database:
-        if form == "parquet" and out is not None:
-            target = out
-            reading(lambda: database.write_parquet(select, target), root)
-            return
-        answer = reading(lambda: database.ask(select), root)
-        text = reading(lambda: "".join(_shown(answer, form)), root) if form == "table" else None
-        pieces: Iterable[str] = [text] if text is not None else _shown(answer, form)
-        if out is None:
-            reading(lambda: _write(pieces), root)
-        else:
-            with out.open("x", encoding="utf-8", newline="") as file:
-                reading(lambda: file.writelines(pieces), root)
+    asks = source(directory, config, server)
+    begin = _moment(since)
+    if form == "parquet" and out is not None:
+        _write_parquet(asks, select, begin, out)
+        return
+    with asks.select(select, begin) as answer:
+        _show(answer, form, out)
+
+
+def _moment(since: str) -> float | None:
+    """Raises Problem."""
+    try:
+        return moment(since, clock()) if since else None
+    except QuestionError as error:
+        raise Problem(f"expected {error}", exit_code=2) from error
+
+
+def _write_parquet(asks: Source, select: str, since: float | None, out: Path) -> None:
+    """Raises Problem."""
+    if not isinstance(asks, Files):
+        raise Problem("a server answers in text: -o json or -o csv", exit_code=2)
+    with asks.database(since, out) as database:
+        reading(lambda: database.write_parquet(select, out), asks.root)
+
+
+def _show(answer: Answer, form: str, out: Path | None) -> None:
+    """Raises Problem."""
+    pieces: Iterable[str] = _shown(answer, form)
+    if form == "table":
+        pieces = [reading(lambda: "".join(_shown(answer, form)), Path())]
+    if out is None:
+        reading(lambda: _write(pieces), Path())
+    else:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            reading(lambda: file.writelines(pieces), out)
 
 
 def _write(pieces: Iterable[str]) -> None:
@@ -86,11 +119,8 @@ def _shown(answer: Answer, form: str) -> Iterator[str]:
 
 
 def _json(answer: Answer) -> Iterator[str]:
-    import orjson
-
     for row in answer.rows:
-        record = dict(zip(answer.names, row, strict=True))
-        yield harmless_json(orjson.dumps(record, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()) + "\n"
+        yield harmless_json(plain(dict(zip(answer.names, row, strict=True))).decode()) + "\n"
 
 
 def _csv(answer: Answer) -> Iterator[str]:
@@ -127,19 +157,6 @@ def _shortened(value: Any, _now: float) -> str:
 
 
 def _text(value: Any) -> str:
-    import orjson
-
     if value is None:
         return ""
-    if isinstance(value, list | dict):
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
-    return _plain(value)
-
-
-def _plain(value: Any) -> str:
-    """Times as the log has them; whatever else is no JSON, as Python says it."""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
+    return plain(value).decode() if isinstance(value, list | dict) else spelled(value)

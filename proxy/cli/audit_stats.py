@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_place import place_options
 from proxy.cli.audit_question import filter_options, question_of
+from proxy.cli.audit_source import server_option, source
 from proxy.cli.client.terminal import clock
 from recordings.audit.row import harmless, harmless_json
 
@@ -21,18 +22,14 @@ from recordings.audit.row import harmless, harmless_json
 )
 @filter_options
 @place_options
+@server_option
 @click.option("-o", "--output", "form", type=click.Choice(("table", "json")), default="table", help="How to show it.")
-def stats(*, form: str, directory: Path | None, config: Path | None, **asked: Any) -> None:
+def stats(*, form: str, directory: Path | None, config: Path | None, server: str | None, **asked: Any) -> None:
     """How many requests, by result, person, verb, object, cluster, address and reason; each counted once.
 
     Needs DuckDB: pip install 'kubewitness[query]'.
     """
-    from recordings.audit.sql import LogDatabase
-    from recordings.audit.stats import stats as counted
-
-    root, question = place(directory, config), question_of(asked, clock())
-    with reading(lambda: LogDatabase(root), root) as database:
-        found = reading(lambda: counted(database, question), root)
+    found = source(directory, config, server).counts(question_of(asked, clock()))
     if form == "json":
         listed = {one.name: {"counts": dict(one.rows), "others": one.others} for one in found}
         click.echo(harmless_json(json.dumps(listed, indent=2)))

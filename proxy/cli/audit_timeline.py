@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 from proxy.cli.audit_listing import table
-from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_place import place_options
 from proxy.cli.audit_question import filter_options, question_of
+from proxy.cli.audit_source import server_option, source
 from proxy.cli.client.terminal import clock, say
-from recordings.audit.query import oldest_first
 from recordings.audit.timeline import Entry
-from recordings.audit.timeline import timeline as told
 
 COLUMNS = ("time", "for", "count", "action", "object", "namespace", "cluster", "result", "source")
 WIDE = (*COLUMNS, "role", "id")
@@ -30,14 +29,15 @@ WIDE = (*COLUMNS, "role", "id")
 @click.argument("person", metavar="USER")
 @filter_options
 @place_options
+@server_option
 @click.option(
     "-o", "--output", "form", type=click.Choice(("table", "wide", "json")), default="table", help="How to show it."
 )
-def timeline(*, person: str, form: str, directory: Path | None, config: Path | None, **asked: Any) -> int:
+def timeline(
+    *, person: str, form: str, directory: Path | None, config: Path | None, server: str | None, **asked: Any
+) -> int:
     """What USER did: sign-ins, changes, shells and refusals one by one, reads that came again as one with a count."""
-    root = place(directory, config)
-    question = question_of({**asked, "user": person}, clock())
-    entries = reading(lambda: told(oldest_first(root, question)), root)
+    entries = source(directory, config, server).timeline(question_of({**asked, "user": person}, clock()))
     if not entries:
         say("Nothing matches. Is that the name as `kwit audit search` shows it?")
         return 1

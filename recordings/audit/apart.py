@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterable
+import resource
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from recordings.audit.answering import Answerable, followed
 from recordings.audit.own_process import own_process
 from recordings.audit.query import Record, newest_first, story
 from recordings.audit.question import Question
-from recordings.errors import LogUnavailableError
+from recordings.audit.visible import Visible
+from recordings.errors import LogUnavailableError, QuestionError
 
 BATCH = 100
 """Records sent at once."""
 MAX_SECONDS = 30.0
 """Of a question; a search through a year without any column to ask takes longer, and belongs on the host."""
 NICE = 5
+MAX_CPU_SECONDS = 120
+"""Of a question's process, which ends by itself then, should nobody be there any more to end it."""
 
 
 async def asked(root: Path, question: Question | str) -> AsyncGenerator[list[Record], None]:
@@ -41,29 +48,105 @@ async def asked(root: Path, question: Question | str) -> AsyncGenerator[list[Rec
             yield batch
 
 
-def _received(pipe: Connection) -> list[Record]:
-    """Nothing at the end. Raises LogUnavailableError."""
+async def answered(root: Path, question: Answerable, visible: Visible) -> AsyncGenerator[list[bytes], None]:
+    """Batches of the answer's items (`recordings.audit.answering`); what may be seen is asked of `visible`, here.
+
+    Close it when enough has come. Raises TimeoutError, QuestionError, LogUnavailableError.
+    """
+    deadline = asyncio.get_running_loop().time() + MAX_SECONDS
+    async with own_process("kwit-answering", _answer, str(root), question, visible.own) as pipe:
+        while True:
+            async with asyncio.timeout_at(deadline):
+                batch = await asyncio.to_thread(_received, pipe)
+            if isinstance(batch, _Place):
+                pipe.send(visible.sees_place(batch.cluster, batch.namespace))
+            elif not batch:
+                return
+            else:
+                yield batch
+
+
+async def following(root: Path, question: Question, lines: int) -> AsyncGenerator[list[Record], None]:
+    """The newest `lines` records, then what comes, looked for twice a second; nothing where nothing came.
+
+    It ends when it is closed. Raises LogUnavailableError.
+    """
+    async with own_process("kwit-following", _follow, str(root), question, lines) as pipe:
+        while True:
+            yield await asyncio.to_thread(_received, pipe)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A question of the process: may this be seen?"""
+
+    cluster: str | None
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """`asked`: the question itself cannot be understood."""
+
+    sentence: str
+    asked: bool = False
+
+
+def _received(pipe: Connection) -> Any:
+    """A batch, nothing at the end; or a place. Raises LogUnavailableError, QuestionError."""
     try:
-        batch: list[Record] | str = pipe.recv()
+        message = pipe.recv()
     except (EOFError, OSError) as error:
         raise LogUnavailableError("the log could not be read; the server's own log says why") from error
-    if isinstance(batch, str):
-        raise LogUnavailableError(batch)
-    return batch
+    if isinstance(message, _Failed):
+        raise QuestionError(message.sentence) if message.asked else LogUnavailableError(message.sentence)
+    return message
 
 
 def _work(root: str, question: Question | str, pipe: Connection) -> None:
-    """The process's whole life."""
+    """A search's process: its whole life."""
+
+    def found() -> Iterable[Record]:
+        return story(Path(root), question) if isinstance(question, str) else newest_first(Path(root), question)
+
+    _send(pipe, found)
+
+
+def _answer(root: str, question: Answerable, own: tuple[str, str], pipe: Connection) -> None:
+    """An answer's process."""
+
+    def may(cluster: str | None, namespace: str) -> bool:
+        pipe.send(_Place(cluster, namespace))
+        return pipe.recv() is True
+
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    _send(pipe, lambda: question.items(Path(root), Visible(own, may)))
+
+
+def _send(pipe: Connection, found: Callable[[], Iterable[object]]) -> None:
     os.nice(NICE)
-    found: Iterable[Record]
     with suppress(BrokenPipeError):  # enough has come
         try:
-            found = story(Path(root), question) if isinstance(question, str) else newest_first(Path(root), question)
-            records = iter(found)
-            while batch := list(islice(records, BATCH)):
+            items = iter(found())
+            while batch := list(islice(items, BATCH)):
                 pipe.send(batch)
             pipe.send([])
         except BrokenPipeError:
             raise
+        except QuestionError as error:
+            pipe.send(_Failed(str(error), asked=True))
         except OSError as error:
-            pipe.send(f"the log cannot be read: {error}")
+            pipe.send(_Failed(f"the log cannot be read: {error}"))
+
+
+def _follow(root: str, question: Question, lines: int, pipe: Connection) -> None:
+    """A follower's process."""
+    os.nice(NICE)
+    with suppress(BrokenPipeError):  # nobody wants more
+        try:
+            for batch in followed(Path(root), question, lines):
+                pipe.send(batch)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            pipe.send(_Failed(f"the log cannot be read: {error}"))

@@ -15,7 +15,7 @@ from typing import Any
 from recordings.audit.checkpoint import PREFIX
 from recordings.audit.cursor import Place
 from recordings.audit.encode import decode
-from recordings.audit.manifest import manifest_of
+from recordings.audit.manifest import ends_before
 from recordings.audit.segments import complete, forwards, is_sealed, segment_number, segments, writers
 
 
@@ -52,7 +52,7 @@ class Feed:
             place = self.places.get(writer.name)
             if place is not None and number < (place.segment, place.attempt):
                 continue
-            if place is None and is_sealed(path) and _ends_before(path, self.since):
+            if place is None and is_sealed(path) and ends_before(path, self.since):
                 continue
             start = place.byte if place is not None and number == (place.segment, place.attempt) else 0
             for fed in _read(path, number, start, is_last=index + 1 == len(paths)):
@@ -60,11 +60,6 @@ class Feed:
                 lost = max(0, fed.place.seq - last.seq - 1) if last is not None else 0
                 self.places[writer.name] = fed.place
                 yield Fed(writer.name, fed.place, fed.record, lost)
-
-
-def _ends_before(path: Path, since: str) -> bool:
-    manifest = manifest_of(path)
-    return manifest is not None and bool(manifest.until) and manifest.until < since
 
 
 def _read(path: Path, number: tuple[int, int], start: int, *, is_last: bool) -> Iterator[Fed]:

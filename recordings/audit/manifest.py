@@ -165,3 +165,9 @@ def manifest_of(path: Path) -> Manifest | None:
             return from_json(file.read(MAX_BYTES))
     except (OSError, ManifestError):
         return None
+
+
+def ends_before(path: Path, time: str) -> bool:
+    """Whether all of a sealed segment's records are known to be older than `time`, RFC 3339."""
+    manifest = manifest_of(path)
+    return manifest is not None and bool(manifest.until) and manifest.until < time

@@ -12,12 +12,12 @@ from typing import Any
 
 @asynccontextmanager
 async def own_process(name: str, work: Callable[..., None], *arguments: Any) -> AsyncIterator[Connection]:
-    """`work(*arguments, pipe)` runs in a new process; what it sends is received from what this gives.
+    """`work(*arguments, pipe)` runs in a new process; what it sends is received from what this gives, and back.
 
     At the end of the block the process is killed and waited for, whatever ended it. `work` is a module's function, and
     the arguments can be pickled. Raises OSError where no process can be started.
     """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=work, args=(*arguments, theirs), name=name, daemon=True
     )

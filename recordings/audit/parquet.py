@@ -38,6 +38,7 @@ def connect(memory: str = MEMORY, threads: int | None = None) -> Any:
     more = {} if threads is None else {"threads": str(threads)}
     connection = duckdb.connect(":memory:", config={**_OPTIONS, "memory_limit": memory, **more})
     connection.execute("SET enable_progress_bar = false")  # stdout is for answers
+    connection.execute("SET python_enable_replacements = false")  # a table's name is never a variable of ours
     return connection
 
 

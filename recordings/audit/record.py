@@ -242,6 +242,6 @@ TYPES: tuple[TypeRow, ...] = (
     TypeRow(
         RecordType.AUDIT_READ,
         "Somebody asked the log through the web listener.",
-        (("question", "what was asked"), ("how", "search, tail, show or export")),
+        (("question", "what was asked"), ("how", "search, show, sql, stats, timeline or follow")),
     ),
 )

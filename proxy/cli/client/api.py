@@ -60,6 +60,7 @@ class Api:
     key: EllipticCurvePrivateKey | None = None
     login: str = ""
     offset: float = field(default=0.0)
+    timeout: float = TIMEOUT_SECONDS
 
     def call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """The answer of a call, signed if there is a key. Raises Problem, Unreachable, NotSignedIn."""
@@ -73,12 +74,15 @@ class Api:
             raise Problem(f"{self.server} answered {status} where an API was expected; is the URL right?")
         return answer
 
-    def lines(self, path: str) -> Iterator[bytes]:
-        """The lines of a long answer as they come. Raises as `call` does, before the first one or in between."""
+    def lines(self, path: str, body: Mapping[str, object] | None = None) -> Iterator[bytes]:
+        """The lines of a long answer as they come; with a body it is posted. Raises as `call` does, before the first
+        one or in between.
+        """
+        method, payload = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
         for is_last in (False, True):
             connection = self._connection()
             try:
-                connection.request("GET", path, None, self._headers("GET", path))
+                connection.request(method, path, payload, self._headers(method, path, payload))
                 response = connection.getresponse()
                 if response.status == http.client.OK:
                     while line := response.readline(MAX_LINE_BYTES):
@@ -97,19 +101,19 @@ class Api:
                 raise _refusal(self.server, response.status, answer)
             self.offset = _number(answer.get("server_time")) - self.clock()
 
-    def _headers(self, method: str, path: str) -> dict[str, str]:
+    def _headers(self, method: str, path: str, payload: bytes | None) -> dict[str, str]:
         """A proof is of the path without its query (RFC 9449, section 4.2)."""
         headers = {"Accept": "application/json", "User-Agent": "kwit"}
+        if payload is not None:
+            headers["Content-Type"] = "application/json"
         if self.key is not None:
             now, url = self.clock() + self.offset, self.server + path.partition("?")[0]
             headers["DPoP"] = proof(self.key, method=method, url=url, login=self.login, now=now)
         return headers
 
     def _once(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, dict[str, Any]]:
-        headers = self._headers(method, path)
         payload = None if body is None else json.dumps(body).encode()
-        if payload is not None:
-            headers["Content-Type"] = "application/json"
+        headers = self._headers(method, path, payload)
         connection = self._connection()
         try:
             connection.request(method, path, payload, headers)
@@ -129,12 +133,12 @@ class Api:
         parts = urlsplit(self.server)
         host, port = parts.hostname or "", parts.port
         if parts.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+            return http.client.HTTPConnection(host, port, timeout=self.timeout)
         try:
             context = ssl.create_default_context(cadata=self.ca_pem)
         except (ssl.SSLError, ValueError) as error:
             raise Problem("the CA file holds no certificate in PEM; give the file of the server's CA") from error
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        return http.client.HTTPSConnection(host, port, timeout=self.timeout, context=context)
 
 
 def _parse(server: str, status: int, data: bytes) -> dict[str, Any]:

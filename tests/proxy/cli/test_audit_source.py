@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from proxy.cli.client.problem import NotSignedIn, Problem
 from recordings.audit.encode import encode, rfc3339
 from recordings.audit.question import Decision, Question
 from recordings.audit.segments import segment_name
+from recordings.audit.stats import Counts
+from recordings.audit.timeline import Entry
 
 NOW = 1_700_000_000.0
 
@@ -21,11 +24,17 @@ NOW = 1_700_000_000.0
 class FakeApi:
     def __init__(self, answer: Mapping[str, Any]) -> None:
         self.answer = answer
+        self.timeout = 0.0
+        self.sent: list[bytes] = []
         self.asked: list[tuple[str, str, object]] = []
 
     def call(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         self.asked.append((method, path, body))
         return self.answer
+
+    def lines(self, path: str, body: object = None) -> Iterator[bytes]:
+        self.asked.append(("lines", path, body))
+        return iter(self.sent)
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +84,7 @@ def test_files_give_the_newest_and_say_whether_there_are_more(tmp_path: Path) ->
 
 def test_a_server_is_asked_what_was_asked_and_no_more_than_it_gives() -> None:
     api = FakeApi({"records": [{"seq": 1}], "more": True})
-    server = Server(api.call)
+    server = Server(api)
     asked = Question(user="ada", decision=Decision.DENY, since=NOW)
     assert server.newest(asked, 5) == ([{"seq": 1}], True)
     server.newest(Question(), 0)
@@ -89,5 +98,44 @@ def test_a_server_is_asked_what_was_asked_and_no_more_than_it_gives() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"records": 5}, {"records": [5]}])
 def test_an_answer_without_records_is_one_sentence(answer: Mapping[str, Any]) -> None:
-    with pytest.raises(Problem, match="holds no records"):
-        Server(FakeApi(answer).call).story("id-00000002")
+    with pytest.raises(Problem, match="not what was asked for"):
+        Server(FakeApi(answer)).story("id-00000002")
+
+
+def test_a_server_counts_tells_and_answers_sql_as_files_do() -> None:
+    counts = {"counts": [{"name": "people", "rows": [["ada", 2]], "others": 1}]}
+    assert Server(FakeApi(counts)).counts(Question()) == [Counts("people", (("ada", 2),), 1)]
+    entry = {field.name: "x" for field in fields(Entry)} | {"count": 2}
+    told = FakeApi({"entries": [entry | {"later": 1}], "more": False})
+    assert Server(told).timeline(Question(user="ada")) == [Entry(**entry)]
+    api = FakeApi({"names": ["n"], "types": ["INTEGER"], "rows": [[1], [2]], "more": False})
+    with Server(api).select("SELECT 1", NOW) as answer:
+        assert (answer.names, answer.types, list(answer.rows)) == (("n",), ("INTEGER",), [(1,), (2,)])
+    assert api.asked == [("POST", "/api/v1/audit/sql", {"select": "SELECT 1", "since": NOW})]
+
+
+@pytest.mark.parametrize("answer", [{}, {"counts": [{}]}, {"entries": [{"count": 1}]}, {"rows": [], "names": 5}])
+def test_an_answer_of_another_shape_is_one_sentence(answer: Mapping[str, Any]) -> None:
+    server = Server(FakeApi(answer))
+    with pytest.raises(Problem, match="not what was asked for"):
+        server.counts(Question())
+    with pytest.raises(Problem, match="not what was asked for"):
+        server.timeline(Question())
+    with pytest.raises(Problem, match="not what was asked for"), server.select("SELECT 1", None):
+        pass
+
+
+def test_following_a_server_passes_its_records_on_until_it_says_why_not() -> None:
+    api = FakeApi({})
+    api.sent = [b"\n", b'{"seq":1}\n', b"\n", b'{"error":"your login has ended\x9b"}\n'.replace(b"\x9b", b"\xc2\x9b")]
+    batches = Server(api).follow(Question(user="ada"), 5)
+    assert next(batches) == [{"seq": 1}]
+    with pytest.raises(Problem, match=r"your login has ended\\u009b"):
+        next(batches)
+    assert api.asked == [("lines", "/api/v1/audit/follow", {"user": "ada", "limit": 5})]
+    api.sent = []
+    with pytest.raises(Problem, match="has ended this"):
+        next(Server(api).follow(Question(), 5))
+    api.sent = [b"5\n"]
+    with pytest.raises(Problem, match="not what was asked for"):
+        next(Server(api).follow(Question(), 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,97 @@ async def test_a_question_that_takes_too_long_or_finds_no_room_is_told_so(
     monkeypatch.setattr(audit, "MAX_WAIT_SECONDS", 0.0)
     response = await ada.call("POST", "/api/v1/audit/search", {})
     assert response.status == 429
+
+
+async def answer(ada: Engineer, path: str, **body: Any) -> dict[str, Any]:
+    response = await ada.call("POST", f"/api/v1/audit/{path}", body)
+    found = await response.json()
+    assert response.status == 200, found
+    return dict(found)
+
+
+async def test_sql_counts_and_stories_are_about_what_may_be_seen(at: Installation, ada: Engineer, log: Path) -> None:
+    await ada.sign_in()
+    select = "SELECT seq FROM records ORDER BY 1"
+    assert await answer(ada, "sql", select=select) == {"names": ["seq"], "types": ["BIGINT"], "rows": [], "more": False}
+    at.policy = bound(reader(namespaces=("shop",)))
+    assert (await answer(ada, "sql", select=select))["rows"] == [[2]]
+    at.policy = bound(reader())
+    assert (await answer(ada, "sql", select=select, since=NOW + 2))["rows"] == [[2], [3]]
+    counted = await answer(ada, "stats", verb="get")
+    assert {one["name"]: one["rows"] for one in counted["counts"]}["clusters"] == [["staging-eu", 3]]
+    told = await answer(ada, "timeline", user="bob@example.com")
+    assert [(one["action"], one["namespace"]) for one in told["entries"]] == [
+        ("get", one) for one in ("", "shop", "bank")
+    ]
+
+
+async def test_each_question_is_recorded_before_it_is_answered(at: Installation, ada: Engineer, log: Path) -> None:
+    await ada.sign_in()
+    at.records.clear()
+    await answer(ada, "sql", select="SELECT 1", since=NOW)
+    await answer(ada, "stats", user="bob")
+    await answer(ada, "timeline", user="bob")
+    assert [one["body"] for _, one in at.records] == [
+        {"how": "sql", "question": {"select": "SELECT 1", "since": NOW}},
+        {"how": "stats", "question": {"user": "bob"}},
+        {"how": "timeline", "question": {"user": "bob"}},
+    ]
+    at.log_down = True
+    for path, body in (("sql", {"select": "SELECT 1"}), ("stats", {}), ("timeline", {}), ("follow", {})):
+        assert (await ada.call("POST", f"/api/v1/audit/{path}", body)).status == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("sql", {}, "`select` must be text"),
+        ("sql", {"select": "SELEC"}, "expected SQL that DuckDB understands"),
+        ("sql", {"select": "SELECT 1", "since": "2h"}, "`since` must be seconds"),
+        ("stats", {"text": "x"}, "expected filters by person"),
+        ("timeline", {"source": "here"}, "expected an address"),
+        ("follow", {"limit": -1}, "`limit` must be a number from 0"),
+    ],
+)
+async def test_what_is_wrong_with_a_question_is_said(
+    at: Installation, ada: Engineer, log: Path, path: str, body: dict[str, Any], sentence: str
+) -> None:
+    await ada.sign_in()
+    response = await ada.call("POST", f"/api/v1/audit/{path}", body)
+    assert (response.status, (await response.json())["message"][: len(sentence)]) == (400, sentence)
+
+
+async def test_an_answer_in_sql_has_an_end(
+    at: Installation, ada: Engineer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.sign_in()
+    monkeypatch.setattr(audit, "MAX_ITEMS", 5)
+    found = await answer(ada, "sql", select="SELECT range FROM range(9)")
+    assert (found["rows"], found["more"]) == ([[0], [1], [2], [3], [4]], True)
+
+
+async def test_following_shows_what_comes_as_far_as_it_may_be_seen_now_and_ends_with_the_login(
+    at: Installation, ada: Engineer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.sign_in()
+    at.policy = bound(reader(namespaces=("shop",)))
+    response = await ada.call("POST", "/api/v1/audit/follow", {"limit": 5})
+
+    async def following() -> dict[str, Any]:
+        while not (line := await response.content.readline()).strip():
+            assert line
+        return dict(json.loads(line))
+
+    assert (await following())["seq"] == 2
+    add(log, record(7, "staging-eu", "bank"))
+    add(log, record(8, "staging-eu", "shop"))
+    assert (await following())["seq"] == 8
+    at.policy = bound(reader(namespaces=("bank",)))
+    add(log, record(9, "staging-eu", "shop"))
+    add(log, record(10, "staging-eu", "bank"))
+    assert (await following())["seq"] == 10
+    monkeypatch.setattr(audit, "MAX_FOLLOWERS", 1)
+    assert (await ada.call("POST", "/api/v1/audit/follow", {})).status == 429
+    await at.store.end_login(ada.login_id, at.now, "logout")
+    assert await following() == {"error": "your login has ended, and with it what you were following"}
+    assert await response.content.read() == b""
