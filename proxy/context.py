@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from proxy.filters.request_info import Reading
     from proxy.http1 import RequestHead
     from proxy.impersonation import Impersonation
+    from proxy.object_before import Before
     from proxy.request_info import RequestInfo
     from proxy.streams.handshake import Upgrade
     from proxy.target import Target
@@ -44,3 +45,4 @@ class RequestContext:
     passage: Passage | None = None  # remembered, where the same passed before
     upgrade: Upgrade | None = None  # streaming
     detail: Decided | None = None  # audit: what the policy says of it
+    before: Before | None = None  # journey: the object that a write names, where the policy wants what it changes

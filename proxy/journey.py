@@ -21,6 +21,7 @@ from proxy.filters.audit import AuditFilter
 from proxy.headers import head_for_upstream
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
+from proxy.object_before import ObjectBefore, is_wanted
 from proxy.relay import End, Relay, RelayResult
 from proxy.status import Refusal, response, wants_text
 from proxy.streams.streaming import Streaming
@@ -62,6 +63,7 @@ class Journey:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        self._object_before = ObjectBefore(steps, pool, loop=loop, clock=clock)
 
     def __call__(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None:
         """Begin. What is returned is to be run as a task; None: nothing has to be waited for but the answer."""
@@ -91,9 +93,23 @@ class Journey:
         if context.upgrade is not None:
             await self._stream(connection, context)
             return
+        if is_wanted(context) and not await self._read_before(connection, context):
+            return
         dialling = self._exchange(connection, context)
         if dialling is not None:
             await dialling
+
+    async def _read_before(self, connection: KubeConnection, context: RequestContext) -> bool:
+        """What the write changes will be known, or why not. False: the client has left meanwhile."""
+        try:
+            context.before = await self._object_before.read(context)
+        except asyncio.CancelledError:
+            self._audit.outcome(context, ENDED)
+            raise
+        if connection.transport is None:
+            self._audit.outcome(context, LEFT)
+            return False
+        return True
 
     async def _stream(self, connection: KubeConnection, context: RequestContext) -> None:
         assert self._streaming is not None

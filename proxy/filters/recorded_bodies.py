@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.context import RequestContext
-from proxy.relay import RelayResult
+from proxy.filters.recorded_change import change_of
+from proxy.relay import End, RelayResult
 from proxy.streams.debug_containers import DebugContainers
 from recordings.audit.bodies.body import viewed
 from recordings.audit.bodies.host_access import ephemeral_containers, host_access
@@ -50,7 +51,18 @@ class RecordedBodies:
                 members[name] = view
                 if too_large:
                     annotations[TRUNCATED] = "true"
+        if context.before is not None:
+            annotations |= self._change(context, result)
         return members, annotations
+
+    def _change(self, context: RequestContext, result: RelayResult) -> dict[str, str]:
+        """ManagedFields say who changed what, which the record does, and are most of what changes."""
+        redaction, info = self._redactions[True], context.info
+        assert info is not None
+        answered: Any = None
+        if result.response_body is not None:
+            answered, _ = viewed(result.response_body.body(), redaction, self._key, info.resource)
+        return change_of(context, result.status if result.end is End.DONE else None, answered, redaction, self._key)
 
     def _look(self, context: RequestContext, result: RelayResult, view: Any, annotations: dict[str, str]) -> None:
         """What a workload's body gives away, whatever the policy says of the body itself."""

@@ -36,6 +36,7 @@ from proxy.filters.request_info import request_info
 from proxy.journey import Journey
 from proxy.listeners import KubeListener
 from proxy.metrics import Metrics
+from proxy.object_before import SUFFIX
 from proxy.received import BUFFER_BYTES
 from proxy.streams.streaming import Streaming
 from proxy.streams.upstream_stream import UpstreamStream
@@ -498,7 +499,8 @@ class Plane:
         assert {record.audit_id for record in self.log.records} == ended, self.log.outcomes
         for seen in self.server.seen:
             (audit_id,) = seen.get(b"audit-id")
-            assert audit_id.decode() in ended, seen
+            read_before = audit_id.decode().removesuffix(SUFFIX) if seen.method == b"GET" else ""
+            assert audit_id.decode() in ended or read_before in ended, seen
             if seen.method not in (b"GET", b"HEAD"):
                 before = [record.outcome for record in seen.records if record.audit_id == audit_id.decode()]
                 assert before == [Outcome.INTENT], seen

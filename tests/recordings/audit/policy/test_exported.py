@@ -50,3 +50,15 @@ def test_none_an_omitted_stage_and_no_rule_keep_it_in() -> None:
     omitting = AuditPolicy((PolicyRule(Level.REQUEST),), (Stage.RESPONSE_COMPLETE,))
     assert exported(omitting, EVENT) is None
     assert exported(omitting, {**EVENT, "stage": "RequestReceived"}) is not None
+
+
+@pytest.mark.parametrize(
+    ("level", "is_there"), [(Level.METADATA, False), (Level.REQUEST, False), (Level.REQUEST_RESPONSE, True)]
+)
+def test_what_a_write_changed_goes_out_with_its_answer_only(level: Level, is_there: bool) -> None:
+    names = ("kubewitness.dev/change", "kubewitness.dev/change-from", "kubewitness.dev/role")
+    event = {**EVENT, "annotations": dict.fromkeys(names, "x")}
+    found = exported(AuditPolicy((PolicyRule(level),)), event)
+    assert found is not None
+    assert set(found["annotations"]) == (set(names) if is_there else {"kubewitness.dev/role"})
+    assert set(event["annotations"]) == set(names)
