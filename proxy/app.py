@@ -12,7 +12,10 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from auth.connectors import Connector
 from auth.keystore import KeystoreError
@@ -25,7 +28,7 @@ from proxy.config import Config, ConfigError
 from proxy.config_types import Address
 from proxy.identity_providers import connectors_of
 from proxy.in_force import Changes, InForce
-from proxy.keys import Keys, load_keys
+from proxy.keys import ROOT_PUBLIC_KEY, Keys, load_keys
 from proxy.kube_server import KubeServer
 from proxy.listeners import listen
 from proxy.log_anchors import LogAnchors
@@ -33,7 +36,9 @@ from proxy.log_keeper import LogKeeper
 from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics, total
 from proxy.operations import Check, OperationsListener
+from proxy.role_changes import digest
 from proxy.role_directory import RoleDirectory
+from proxy.version import version
 from proxy.web_server import WebServer
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.retention import Limits
@@ -133,6 +138,7 @@ class App:
         first = await self.in_force.refresh(now)
         if self._with_web:
             await self._start_web(keys, store, connectors)
+            await self._record_start(keys)
             await self._record(replace(first, roles=True, clusters=True))
         if self._worker is not None:
             await self._start_kube(keys, self._worker)
@@ -224,6 +230,18 @@ class App:
             for server in self._servers():
                 server.sweep()
 
+    async def _record_start(self, keys: Keys) -> None:
+        """Raises LogUnavailableError, OSError: nobody is served by a server that began unrecorded."""
+        assert self.web is not None
+        body = {
+            "version": version(),
+            "config": sha256(self._config.model_dump_json().encode()).hexdigest(),
+            "people_ca": keys.people.certificate.fingerprint(SHA256()).hex(),
+            "servers_ca": keys.servers.certificate.fingerprint(SHA256()).hex(),
+            "audit_root": (self._config.audit_directory / ROOT_PUBLIC_KEY).read_text(encoding="ascii").strip(),
+        }
+        await self.web.writer.record(RecordType.SERVER_START, {"outcome": Outcome.DONE, "body": body})
+
     async def _record(self, changes: Changes) -> None:
         """Changes of what decides are in force before they can be recorded; one that cannot be is said here."""
         assert self.web is not None
@@ -275,7 +293,8 @@ def _notices(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict
     if changes.roles:
         names = in_force.roles.names
         line = f"roles: {', '.join(names) or 'none, so every request is refused'}"
-        found.append((RecordType.ROLE_CHANGE, {"roles": list(names)}, line))
+        body = {"roles": list(names), "sha256": digest(in_force.roles.documents), "changes": in_force.roles.differences}
+        found.append((RecordType.ROLE_CHANGE, body, line))
     if changes.roles_error:
         line = f"roles: the last good ones stay:\n{changes.roles_error}"
         found.append((RecordType.ROLE_CHANGE, {"error": changes.roles_error}, line))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auth.rbac import Policy, PolicyError, Role, RoleBinding, compile_policy
 from auth.role_files import RoleFiles, compile_condition
 from proxy.clusters import ClusterRegistry
 from proxy.config import Config
+from proxy.role_changes import Documents, differences, documents
 
 
 class RoleDirectory:
@@ -16,9 +19,14 @@ class RoleDirectory:
         self._connectors = [connector.name for connector in config.connectors]
         self._clusters = clusters
         self._compiled: tuple[str, ...] = ()
+        self._documents: Documents = {}
         self._files = RoleFiles(config.roles_dir, self._compile)
         self.names: tuple[str, ...] = self._compiled
         """Of the roles in force, sorted."""
+        self.documents = self._documents
+        """What the roles and bindings in force say."""
+        self.differences: list[dict[str, Any]] = []
+        """What the last change was; nothing at the start."""
 
     @property
     def policy(self) -> Policy:
@@ -34,6 +42,8 @@ class RoleDirectory:
         changed = self._files.poll()
         if changed:
             self.names = self._compiled
+            self.differences = differences(self.documents, self._documents)
+            self.documents = self._documents
         return changed
 
     def _compile(self, roles: list[Role], bindings: list[RoleBinding]) -> Policy:
@@ -42,4 +52,5 @@ class RoleDirectory:
             roles, bindings, self._connectors, allowed_system_names=allowed, condition=compile_condition
         )
         self._compiled = tuple(sorted(role.name for role in roles))
+        self._documents = documents(roles, bindings)
         return policy

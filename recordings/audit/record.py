@@ -50,6 +50,7 @@ class RecordType(StrEnum):
     STREAM_FILES = "stream.files"
     RECORDING_ACCESS = "recording.access"
     RECORDING_REMOVE = "recording.remove"
+    SERVER_START = "server.start"
     LOG_START = "log.start"
     LOG_STOP = "log.stop"
     LOG_RECOVERED = "log.recovered"
@@ -127,7 +128,15 @@ TYPES: tuple[TypeRow, ...] = (
     TypeRow(
         RecordType.ROLE_CHANGE,
         "Roles were loaded, or refused with their mistakes.",
-        (("roles", "names of the roles that hold now"), ("error", "why the files were refused; the old roles hold")),
+        (
+            ("roles", "names of the roles that hold now"),
+            ("sha256", "of all that roles and bindings say: the same while nothing of it is another, over starts too"),
+            (
+                "changes",
+                "list of {kind, name, change, patch}: added, removed or changed since; a JSON Patch (RFC 6902)",
+            ),
+            ("error", "why the files were refused; the old roles hold"),
+        ),
     ),
     TypeRow(
         RecordType.CONFIG_CHANGE,
@@ -188,6 +197,17 @@ TYPES: tuple[TypeRow, ...] = (
             ("size", "of its file, in bytes"),
             ("sha256", "of its file, in hexadecimal"),
             ("reason", "of a refusal"),
+        ),
+    ),
+    TypeRow(
+        RecordType.SERVER_START,
+        "The server began. What differs from the record before was changed while it was down.",
+        (
+            ("version", "of kubewitness"),
+            ("config", "SHA-256 of the settings in force"),
+            ("people_ca", "SHA-256 of the certificate of the CA that signs people's"),
+            ("servers_ca", "of the one that signs our own listeners'"),
+            ("audit_root", "public key that vouches for the log's keys"),
         ),
     ),
     TypeRow(RecordType.LOG_START, "A writer began.", (_WRITER, ("format", "the records' version"))),

@@ -72,9 +72,17 @@ async def test_what_runs_is_ready_and_counts(running: Running) -> None:
 
 async def test_the_start_is_recorded_by_each_writer(running: Running) -> None:
     records = running.records()
+    began, roles = (next(r["body"] for r in records if r["type"] == kind) for kind in ("server.start", "role.change"))
+    root = (running.folder / "data" / "audit" / "root.pub").read_text().strip()
+    assert (sorted(began), began["audit_root"]) == (
+        ["audit_root", "config", "people_ca", "servers_ca", "version"],
+        root,
+    )
+    assert (roles["roles"], roles["changes"], len(roles["sha256"])) == (["developer"], [], 64)
     assert [(r["type"], r["body"]) for r in records] == [
         ("log.start", {"writer": "host.example-web", "format": 1}),
-        ("role.change", {"roles": ["developer"]}),
+        ("server.start", began),
+        ("role.change", roles),
         ("config.change", {"what": "clusters: staging"}),
         ("log.start", {"writer": "host.example-0", "format": 1}),
     ]
@@ -99,7 +107,11 @@ async def test_a_broken_role_keeps_the_last_good_ones_and_says_so(running: Runni
     assert "[!]roles more.yaml" in text
     (running.folder / "roles" / "more.yaml").write_text(ROLES.replace("developer", "other"))
     *_, mended = await until(running, "role.change", 3)
-    assert mended["body"] == {"roles": ["developer", "other"]}
+    assert mended["body"]["roles"] == ["developer", "other"]
+    assert [(one["kind"], one["name"], one["change"]) for one in mended["body"]["changes"]] == [
+        ("Role", "other", "added"),
+        ("RoleBinding", "others", "added"),
+    ]
     assert (await running.operations("/readyz"))[1] == "[+]log ok\n[+]state ok\nreadyz check passed\n"
 
 

@@ -36,6 +36,7 @@ def test_names_that_are_stored_do_not_change() -> None:
         "cluster.add",
         "role.change",
         "config.change",
+        "server.start",
         "log.start",
         "log.stop",
         "log.recovered",
