@@ -293,7 +293,11 @@ def _notices(changes: Changes, in_force: InForce) -> list[tuple[RecordType, dict
     if changes.roles:
         names = in_force.roles.names
         line = f"roles: {', '.join(names) or 'none, so every request is refused'}"
-        body = {"roles": list(names), "sha256": digest(in_force.roles.documents), "changes": in_force.roles.differences}
+        body: dict[str, object] = {
+            "roles": list(names),
+            "sha256": digest(in_force.roles.documents),
+            "changes": in_force.roles.differences,
+        }
         found.append((RecordType.ROLE_CHANGE, body, line))
     if changes.roles_error:
         line = f"roles: the last good ones stay:\n{changes.roles_error}"

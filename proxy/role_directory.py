@@ -20,11 +20,12 @@ class RoleDirectory:
         self._clusters = clusters
         self._compiled: tuple[str, ...] = ()
         self._documents: Documents = {}
+        self.documents: Documents = {}
+        """What the roles and bindings in force say."""
         self._files = RoleFiles(config.roles_dir, self._compile)
         self.names: tuple[str, ...] = self._compiled
         """Of the roles in force, sorted."""
         self.documents = self._documents
-        """What the roles and bindings in force say."""
         self.differences: list[dict[str, Any]] = []
         """What the last change was; nothing at the start."""
 

@@ -10,32 +10,15 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import audit_sql, main
-from recordings.audit.encode import encode, rfc3339
 from recordings.audit.parquet import connect
-from recordings.audit.segments import segment_name
+from tests.proxy.cli.small_log import small_log
 
-NOW = 1_700_000_000.0
 NASTY = "\x1b[2J\x9b\u202e\n=1+1"
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    lines = [
-        encode(
-            {
-                "v": 1,
-                "seq": seq,
-                "id": f"id-{seq}",
-                "time": rfc3339(NOW + seq),
-                "type": "x",
-                "outcome": "done",
-                "actor": {"username": name},
-            }
-        )
-        for seq, name in enumerate(("ada", NASTY, "=cmd"), 1)
-    ]
-    (tmp_path / segment_name(1, 0)).write_bytes(encode({"header": {}}) + b"".join(lines))
-    return tmp_path
+    return small_log(tmp_path, ({"type": "x", "actor": {"username": name}} for name in ("ada", NASTY, "=cmd")))
 
 
 def run(log: Path, capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:

@@ -8,30 +8,16 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from recordings.audit.encode import encode, rfc3339
-from recordings.audit.segments import segment_name
-
-NOW = 1_700_000_000.0
+from tests.proxy.cli.small_log import small_log
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    lines = [
-        encode(
-            {
-                "v": 1,
-                "seq": seq,
-                "id": f"id-{seq}",
-                "time": rfc3339(NOW + seq),
-                "type": "user.login",
-                "outcome": outcome,
-                "actor": {"username": name},
-            }
-        )
-        for seq, (name, outcome) in enumerate((("ada", "done"), ("ada", "refused"), ("eve\x9b", "done")), 1)
-    ]
-    (tmp_path / segment_name(1, 0)).write_bytes(encode({"header": {}}) + b"".join(lines))
-    return tmp_path
+    logins = (("ada", "done"), ("ada", "refused"), ("eve\x9b", "done"))
+    return small_log(
+        tmp_path,
+        ({"type": "user.login", "outcome": outcome, "actor": {"username": name}} for name, outcome in logins),
+    )
 
 
 def test_lists_for_people_and_for_machines(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,40 +8,24 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from recordings.audit.encode import encode, rfc3339
-from recordings.audit.segments import segment_name
-
-NOW = 1_700_000_000.0
+from tests.proxy.cli.small_log import small_log
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    lines = [
-        encode(
+    done = ((0, "ada", "list"), (1, "bob", "delete"), (60, "ada", "list"), (300, "ada", "list"), (301, "ada", "create"))
+    return small_log(
+        tmp_path,
+        (
             {
-                "v": 1,
-                "seq": seq,
-                "id": f"id-{seq}",
-                "time": rfc3339(NOW + at),
+                "at": at,
                 "type": "kube.request",
-                "outcome": "done",
                 "actor": {"username": user},
                 "event": {"auditID": f"a-{seq}", "verb": verb, "objectRef": {"resource": "pods"}},
             }
-        )
-        for seq, (at, user, verb) in enumerate(
-            (
-                (0, "ada", "list"),
-                (1, "bob", "delete"),
-                (60, "ada", "list"),
-                (300, "ada", "list"),
-                (301, "ada", "create"),
-            ),
-            1,
-        )
-    ]
-    (tmp_path / segment_name(1, 0)).write_bytes(encode({"header": {}}) + b"".join(lines))
-    return tmp_path
+            for seq, (at, user, verb) in enumerate(done, 1)
+        ),
+    )
 
 
 def test_one_persons_story(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,20 +46,9 @@ def test_nobody_of_that_name_is_exit_code_1(log: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(("last", "shown"), [(0.5, "-"), (90, "90s"), (6000, "-")])
 def test_a_span_is_short(tmp_path: Path, capsys: pytest.CaptureFixture[str], last: float, shown: str) -> None:
-    lines = [
-        encode(
-            {
-                "seq": seq,
-                "id": f"id-{seq}",
-                "time": rfc3339(NOW + at),
-                "type": "kube.request",
-                "outcome": "done",
-                "actor": {"username": "ada"},
-                "event": {"auditID": f"a-{seq}", "verb": "get", "objectRef": {"resource": "pods"}},
-            }
-        )
-        for seq, at in ((1, 0.0), (2, last))
-    ]
-    (tmp_path / segment_name(1, 0)).write_bytes(encode({"header": {}}) + b"".join(lines))
+    request = {"type": "kube.request", "actor": {"username": "ada"}}
+    event = {"verb": "list", "objectRef": {"resource": "pods"}}
+    records = ({**request, "at": at, "event": {**event, "auditID": f"a-{at}"}} for at in (0.0, last))
+    small_log(tmp_path, records)
     assert main(["audit", "timeline", "ada", "--dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[1] == shown
