@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from proxy.kubernetes_resources import Resource, resource_named
 
 MAX_CHARACTERS = 4_096
+_SHELL = frozenset(("|", "||", "&", "&&", ";", ">", ">>", "<"))
 _WITH_VALUE = frozenset(
     (
         "-n", "--namespace", "-c", "--container", "-l", "--selector", "-o", "--output", "-p", "--patch", "--type",
@@ -62,6 +63,9 @@ def requests_of(command: str) -> tuple[Asked, ...]:
         argv = shlex.split(command)
     except ValueError as error:
         raise KubectlCommandError(f"the command's quotes do not close: {command}") from error
+    ours = argv[: argv.index("--")] if "--" in argv else argv
+    if shell := next((word for word in ours if word in _SHELL), ""):
+        raise KubectlCommandError(f"one command of kubectl; {shell!r} and what follows is the shell's affair")
     if argv[:1] == ["kubectl"]:
         argv = argv[1:]
     split = _split(argv)

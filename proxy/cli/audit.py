@@ -26,7 +26,7 @@ from proxy.cli.audit_verify import verify
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
 from proxy.cli.help_pages import Family, examples
-from proxy.cli.output import output_option
+from proxy.cli.output import FORMS, output_choice, output_option
 from recordings.audit.query import Record, oldest_first, subjects
 from recordings.audit.question import Question, at, certificates
 from recordings.audit.row import harmless, row
@@ -109,7 +109,7 @@ def _follow(asks: Source, question: Question, lines: int, form: str) -> int:
 @filter_options
 @place_options
 @server_option
-@output_option
+@output_choice(*FORMS, "csv")
 def search(
     *,
     limit: int,
@@ -123,8 +123,8 @@ def search(
     """Find records; exit code 1 when there is none."""
     asks, question = source(directory, config, server), question_of(asked, clock())
     if follow:
-        if not limit:
-            raise Problem("-f begins with the newest so many: give --limit a number", exit_code=2)
+        if not limit or form == "csv":
+            raise Problem("-f begins with the newest so many, as a table or JSON: give --limit a number", exit_code=2)
         return _follow(asks, question, limit, form)
     if limit == 0 and form == "json" and isinstance(asks, Files):
         return reading(lambda: stream_json(oldest_first(asks.root, question)), asks.root)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 from rich.cells import cell_len, set_cell_size
 
+from proxy.cli.csv_text import csv_lines
 from proxy.cli.output import relative
 from recordings.audit.query import Record
 from recordings.audit.row import harmless_json, is_harmless, row
@@ -32,6 +33,9 @@ def show_records(records: list[Record], form: str, now: float) -> None:
         stream_json(records)
     elif form == "yaml":
         click.echo(_yaml(records), nl=False)
+    elif form == "csv":
+        rows = ([one[column] for column in WIDE] for one in map(row, records))
+        click.echo("".join(csv_lines(WIDE, rows)), nl=False)
     elif form == "name":
         names = {row(record)["id"]: None for record in records}
         click.echo("".join(f"{name}\n" for name in names), nl=False)

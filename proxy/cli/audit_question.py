@@ -44,7 +44,7 @@ def question_of(asked: Mapping[str, Any], now: float) -> Question:
     """Raises Problem."""
     words = {key: value for key, value in asked.items() if key not in ("kind", "wanted", "decision", "since", "until")}
     try:
-        return Question(
+        question = Question(
             **words,
             type=asked["kind"] or "",
             id=asked["wanted"],
@@ -54,3 +54,6 @@ def question_of(asked: Mapping[str, Any], now: float) -> Question:
         )
     except QuestionError as error:
         raise Problem(f"expected {error}", exit_code=2) from error
+    if question.since is not None and question.until is not None and question.until <= question.since:
+        raise Problem("--until is not later than --since: nothing can be between", exit_code=2)
+    return question

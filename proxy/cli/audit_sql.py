@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from proxy.cli.audit_place import place_options, reading
 from proxy.cli.audit_source import Files, Source, server_option, source
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
+from proxy.cli.csv_text import csv_lines
 from proxy.cli.output import Column, show
 from recordings.audit.question import moment
 from recordings.audit.row import harmless, harmless_json
@@ -26,7 +25,6 @@ MAX_ROWS = 1_000
 """Of a table, whose widths need all of it; JSON and CSV have no limit."""
 MAX_CELL = 200
 """Characters of a cell in a table."""
-_FORMULA = ("=", "+", "-", "@", "\t")
 
 EPILOG = """\b
 Examples:
@@ -115,32 +113,12 @@ def _write(pieces: Iterable[str]) -> None:
 def _shown(answer: Answer, form: str) -> Iterator[str]:
     if form == "json":
         return _json(answer)
-    return _csv(answer) if form == "csv" else _table(answer)
+    return csv_lines(answer.names, answer.rows, _text) if form == "csv" else _table(answer)
 
 
 def _json(answer: Answer) -> Iterator[str]:
     for row in answer.rows:
         yield harmless_json(plain(dict(zip(answer.names, row, strict=True))).decode()) + "\n"
-
-
-def _csv(answer: Answer) -> Iterator[str]:
-    """Nothing in it commands a terminal, nor, as the first character of a cell, a spreadsheet."""
-    yield _line([_csv_cell(name) for name in answer.names])
-    for row in answer.rows:
-        yield _line([_csv_cell(value) for value in row])
-
-
-def _line(cells: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
-
-
-def _csv_cell(value: Any) -> object:
-    if value is None or isinstance(value, int | float):
-        return value
-    text = harmless(_text(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _table(answer: Answer) -> Iterator[str]:

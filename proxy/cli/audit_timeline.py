@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from proxy.cli.audit_place import place_options
 from proxy.cli.audit_question import filter_options, question_of
 from proxy.cli.audit_source import server_option, source
 from proxy.cli.client.terminal import clock, say
+from proxy.cli.csv_text import csv_lines
+from proxy.cli.output import output_choice
 from recordings.audit.timeline import Entry
 
 COLUMNS = ("time", "for", "count", "action", "object", "namespace", "cluster", "result", "source")
@@ -30,9 +32,7 @@ WIDE = (*COLUMNS, "role", "id")
 @filter_options
 @place_options
 @server_option
-@click.option(
-    "-o", "--output", "form", type=click.Choice(("table", "wide", "json")), default="table", help="How to show it."
-)
+@output_choice("table", "wide", "json", "csv")
 def timeline(
     *, person: str, form: str, directory: Path | None, config: Path | None, server: str | None, **asked: Any
 ) -> int:
@@ -44,6 +44,10 @@ def timeline(
     if form == "json":
         for entry in entries:
             click.echo(json.dumps(asdict(entry)))
+        return 0
+    if form == "csv":
+        names = [one.name for one in fields(Entry)]
+        click.echo("".join(csv_lines(names, (tuple(asdict(entry).values()) for entry in entries))), nl=False)
         return 0
     table([_shown(entry) for entry in entries], WIDE if form == "wide" else COLUMNS)
     return 0

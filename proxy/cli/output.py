@@ -28,11 +28,14 @@ class Column:
     wide: bool = False
 
 
+def output_choice(*forms: str) -> Callable[[_F], _F]:
+    """The `-o` option with these forms, handed to the command as `form`."""
+    return click.option("-o", "--output", "form", type=click.Choice(forms), default="table", help="How to show it.")
+
+
 def output_option(function: _F) -> _F:
-    """The `-o` option, handed to the command as `form`."""
-    return click.option("-o", "--output", "form", type=click.Choice(FORMS), default="table", help="How to show it.")(
-        function
-    )
+    """With those of every listing."""
+    return output_choice(*FORMS)(function)
 
 
 def show(

@@ -14,7 +14,7 @@ from typing import Any
 from recordings.audit.columns import DERIVED
 from recordings.audit.encode import rfc3339
 from recordings.audit.parquet import parquet_path
-from recordings.audit.question import Question
+from recordings.audit.question import OWN_VERBS, Question
 
 BATCH = 32
 """Segments asked at once: few enough that the newest records come soon, enough that a thousand take seconds."""
@@ -51,7 +51,7 @@ def where(question: Question) -> Condition:
     """All that columns can say of it but for its id."""
     words = {
         "username": question.user,
-        "verb": question.verb,
+        "subresource" if question.verb in OWN_VERBS else "verb": OWN_VERBS.get(question.verb, question.verb),
         "namespace": question.namespace,
         "name": question.name,
         "cluster": question.cluster,

@@ -22,6 +22,15 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TIME_KEY = b'"time":"'
 _TIME_LENGTH = len("2026-01-02T03:04:05.123456Z")
 _OBJECT = ("event", "objectRef")
+OWN_VERBS = {
+    "exec": "exec",
+    "attach": "attach",
+    "portforward": "portforward",
+    "proxy": "proxy",
+    "debug": "ephemeralcontainers",
+    "mint": "token",
+}
+"""What people call an act → the subresource that Kubernetes knows it by, under whatever verb its HTTP method makes."""
 MIN_ID_PREFIX = 8
 """Characters of an id that must be given: a UUIDv7's first eight are about a minute."""
 
@@ -95,7 +104,8 @@ class Question:
     def _needles(self) -> list[bytes]:
         """Plain ASCII stands in a line as it is, in quotes; other text has several spellings there."""
         below = self.resource.lower().partition("/")[0]
-        of_requests = (self.verb, self.namespace, self.name, below if "." not in below else "")
+        verb = OWN_VERBS.get(self.verb, self.verb)
+        of_requests = (verb, self.namespace, self.name, below if "." not in below else "")
         whole = (self.user, self.group, self.cluster, self.type, self.login, self.recording, *of_requests)
         found = [f'"{word}"' for word in whole if word and _is_plain(word)]
         return [one.encode() for one in (*found, f'"{self.id}' if self.id and _is_plain(self.id) else "") if one]
@@ -112,7 +122,7 @@ class Question:
             self._in_time(record)
             and self.cluster in ("", record.get("cluster"))
             and self.type in ("", record.get("type"))
-            and self.verb in ("", at(record, "event", "verb"))
+            and (not self.verb or self._is_verb(record))
             and self.namespace in ("", at(record, *_OBJECT, "namespace"))
             and self.name in ("", at(record, *_OBJECT, "name"))
             and self.user in ("", username(record))
@@ -125,6 +135,12 @@ class Question:
             and (not self.id or any(one.startswith(self.id) for one in ids(record)))
             and (not self.text or spelled(self.text) in encode(record).lower())
         )
+
+    def _is_verb(self, record: Mapping[str, Any]) -> bool:
+        own = OWN_VERBS.get(self.verb)
+        if own is not None:
+            return bool(at(record, *_OBJECT, "subresource") == own)
+        return bool(at(record, "event", "verb") == self.verb)
 
     def _in_time(self, record: Mapping[str, Any]) -> bool:
         time = str(record.get("time", ""))

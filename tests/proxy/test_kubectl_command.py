@@ -102,6 +102,7 @@ def test_what_kubectl_would_send(command, requests):
         ("kubectl apply -f x.yaml", "a file cannot be read here"),
         ("kubectl get widgets", "write others in full, such as widgets.example.com"),
         ("kubectl exec", "name a pod"),
+        ("kubectl get pods -o json | less", "'|' and what follows is the shell's affair"),
         ("kubectl edit deployment", "name one of the deployments, such as deployments/NAME"),
         ("kubectl " + "x" * 5_000, "at most 4096 characters"),
     ],

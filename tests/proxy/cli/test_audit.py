@@ -18,6 +18,7 @@ from proxy.cli import main
 from proxy.cli.client import terminal
 from recordings.audit.encode import encode, rfc3339
 from recordings.audit.segments import segment_name
+from tests.proxy.cli.small_log import small_log
 
 NOW = 1_700_000_000.0
 A1, A2 = "0199aef2-51c4-7d3a-9f60-000000000001", "0199aef2-51c4-7d3a-9f60-000000000002"
@@ -286,3 +287,12 @@ def _plain(line: str) -> str:
     import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+def test_search_gives_csv_and_does_not_follow_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_log(tmp_path, [{"type": "user.login", "actor": {"username": "=ada"}}])
+    assert main(["audit", "search", "--dir", str(tmp_path), "-o", "csv"]) == 0
+    names, told = capsys.readouterr().out.splitlines()
+    assert names.split(",")[:3] == ["time", "user", "action"]
+    assert told.split(",")[:3] == ["2023-11-14T22:13:21.000000Z", "'=ada", "user.login"]
+    assert main(["audit", "search", "--dir", str(tmp_path), "-o", "csv", "-f"]) == 2

@@ -74,3 +74,9 @@ def test_every_option_is_in_the_question() -> None:
 def test_what_cannot_be_understood_says_what_was_expected(options: tuple[str, str]) -> None:
     with pytest.raises(Problem, match="expected"):
         asked(*options)
+
+
+def test_an_end_before_the_beginning_is_a_mistake_and_not_an_answer() -> None:
+    asked = dict.fromkeys(("kind", "wanted", "decision"), "") | {"since": "2h", "until": "3h"}
+    with pytest.raises(Problem, match="--until is not later than --since"):
+        question_of(asked, 1_700_000_000.0)

@@ -36,6 +36,18 @@ def test_lists_for_people_and_for_machines(log: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["people"] == {"counts": {"ada": 1}, "others": 0}
 
 
+def test_a_table_for_a_spreadsheet_and_nothing_is_exit_code_1(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "stats", "--dir", str(log), "-o", "csv", "--decision", "deny"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "list,what,count",
+        "results,refused,1",
+        "people,ada,1",
+        "types,user.login,1",
+    ]
+    assert main(["audit", "stats", "--dir", str(log), "--user", "nobody"]) == 1
+    assert "Nothing matches" in capsys.readouterr().err
+
+
 def test_a_question_of_other_things_is_wrong_usage(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "stats", "--dir", str(log), "--text", "x"]) == 2
     assert "filters by person" in capsys.readouterr().err

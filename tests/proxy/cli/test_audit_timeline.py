@@ -37,6 +37,9 @@ def test_one_persons_story(log: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]
     assert main(["audit", "timeline", "ada", "--dir", str(log), "-o", "json", "--verb", "create"]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == "a-5"
+    assert main(["audit", "timeline", "ada", "--dir", str(log), "-o", "csv", "--verb", "create"]) == 0
+    names, told = capsys.readouterr().out.splitlines()
+    assert (names[:17], told.endswith(",create,pods,,,done,,,a-5")) == ("since,until,count", True)
 
 
 def test_nobody_of_that_name_is_exit_code_1(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,8 @@ def record(seq: int, draw: list[int]) -> dict[str, Any]:
         "auditID": one([A1, A2]),
         "verb": one(["get", "create", 5]),
         "user": {"username": one([user, user, "eve"]), "groups": one([[], ["eng"], ["ops", "eng"], "eng"])},
-        "objectRef": {"resource": "pods", "namespace": one(["shop", "bank"]), "name": one(TEXTS)},
+        "objectRef": {"resource": "pods", "namespace": one(["shop", "bank"]), "name": one(TEXTS)}
+        | one([{}, {"subresource": "exec"}, {"subresource": 5}]),
         "annotations": one(
             [{}, {"authorization.k8s.io/decision": "forbid"}, {"kubewitness.dev/recording": one(["r1", "r2"])}]
         ),
@@ -58,7 +59,7 @@ QUESTIONS = st.builds(
     Question,
     user=st.sampled_from([*TEXTS, "eve"]),
     group=st.sampled_from(["", "", "eng"]),
-    verb=st.sampled_from(["", "", "get"]),
+    verb=st.sampled_from(["", "", "get", "exec"]),
     resource=st.sampled_from(["", "pods", "pods/exec"]),
     namespace=st.sampled_from(["", "", "shop"]),
     name=st.sampled_from(["", "", *TEXTS]),
@@ -76,7 +77,7 @@ QUESTIONS = st.builds(
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.lists(st.integers(0, 11), min_size=18, max_size=18), min_size=1, max_size=9), QUESTIONS)
+@given(st.lists(st.lists(st.integers(0, 11), min_size=19, max_size=19), min_size=1, max_size=9), QUESTIONS)
 def test_an_answer_is_the_same_with_it_and_without(
     tmp_path_factory: pytest.TempPathFactory, draws: list[list[int]], question: Question
 ) -> None:
