@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from auth.placed_yaml import Place, PlacedYaml, YamlError, read_documents
 from auth.rbac import Condition, ConditionError, Options, Policy, PolicyError, Role, RoleBinding, Rule, Source, Subject
+from auth.rbac.ports import PortRange, Ports, port_range
 
 MAX_FILE_BYTES = 1 << 20
 """As many as `auth.placed_yaml` reads characters; a thousand roles are a quarter of this."""
@@ -226,6 +227,10 @@ def _seconds(text: str) -> str:
     return text
 
 
+def _port_range(value: object) -> PortRange:
+    return port_range(str(value) if isinstance(value, int | str) and not isinstance(value, bool) else "")
+
+
 class _Except(_Model):
     except_: list[str] = Field(alias="except", min_length=1)
 
@@ -260,6 +265,8 @@ class _OptionsModel(_Model):
     require_reason: list[str] = []
     require_mfa: list[str] = Field(default=[], alias="requireMFA")
     max_streams: int | None = Field(default=None, ge=0)
+    hide_unechoed_input: bool = False
+    forward_ports: list[Annotated[Any, AfterValidator(_port_range)]] | None = Field(default=None, min_length=1)
 
 
 class _RoleSpec(_Model):
@@ -376,6 +383,8 @@ def _role(document: _RoleDocument, place: _Document) -> Role:
             tuple(options.require_reason),
             tuple(options.require_mfa),
             options.max_streams,
+            options.hide_unechoed_input,
+            None if options.forward_ports is None else Ports(tuple(options.forward_ports)),
         ),
         place.source(f"Role {document.metadata.name}"),
     )

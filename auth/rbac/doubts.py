@@ -43,7 +43,10 @@ def _of_rule(rule: Rule, *, allow: bool) -> Iterator[tuple[str, str]]:
 
 
 def _unheeded(role: Role) -> Iterator[tuple[str, str]]:
-    """Options that this version cannot keep."""
+    """Options that this version cannot keep, or not as one would think."""
     for name, verbs in (("requireReason", role.options.require_reason), ("requireMFA", role.options.require_mfa)):
         if verbs:
             yield f"spec.options.{name}", f"this version cannot ask, so it refuses: {' '.join(verbs)}"
+    if role.options.hide_unechoed_input and role.options.record == "strict":
+        text = "strict recordings store input before its echo can come, so of all that is typed they keep the length"
+        yield "spec.options.hideUnechoedInput", text

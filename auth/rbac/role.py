@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Protocol
+
+from auth.rbac.ports import Ports
 
 KUBERNETES_VERBS = frozenset(("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"))
 URL_VERBS = frozenset(("get", "head", "post", "put", "patch", "delete", "options"))
@@ -64,6 +67,10 @@ class Options:
     require_reason: tuple[str, ...] = ()
     require_mfa: tuple[str, ...] = ()
     max_streams: int | None = None
+    hide_unechoed_input: bool = False
+    """Of what is typed at a terminal while its echo is off, a recording has the length only."""
+    forward_ports: Ports | None = None
+    """None: a port-forward may reach every port."""
 
 
 NO_OPTIONS = Options()
@@ -113,6 +120,7 @@ class Condition(Protocol):
 def strictest(options: Sequence[Options]) -> Options:
     """Of each option the strictest; none given is none asked for."""
     lifetimes = [o.certificate_ttl_seconds for o in options if o.certificate_ttl_seconds is not None]
+    ports = [o.forward_ports for o in options if o.forward_ports is not None]
     streams = [o.max_streams for o in options if o.max_streams is not None]
     return Options(
         min(lifetimes, default=None),
@@ -120,4 +128,6 @@ def strictest(options: Sequence[Options]) -> Options:
         tuple(sorted({v for o in options for v in o.require_reason})),
         tuple(sorted({v for o in options for v in o.require_mfa})),
         min(streams, default=None),
+        any(o.hide_unechoed_input for o in options),
+        reduce(Ports.common, ports) if ports else None,
     )

@@ -27,6 +27,7 @@ from proxy.http1 import (
 )
 from proxy.relay import End, RelayResult
 from proxy.streams.handshake import Upgrade, UpgradeInvalidError, chosen_protocol, client_switch
+from proxy.streams.port_policy import PortRefusedError, check_ports
 from recordings.recorder.recorder import Recorder, RecordingFailedError, RecordingLimitError
 from recordings.streams.events import Event, Role, Side, StreamData, StreamOpened, Taken
 from recordings.streams.fault import StreamFaultError
@@ -291,7 +292,7 @@ class StreamRelay:
                 self._follow(self._tap, side, data[at : at + PIECE_BYTES], released)
         except RecordingFailedError as error:
             ending = partial(self._recording_failed, error)
-        except RecordingLimitError as error:
+        except (RecordingLimitError, PortRefusedError) as error:
             ending = partial(self.cut, str(error))
         except StreamFaultError as error:
             ending = partial(self.fault, side, str(error))
@@ -309,6 +310,7 @@ class StreamRelay:
         self._record(side, taken, released)
 
     def _record(self, side: Side, taken: Taken, released: list[bytes]) -> None:
+        check_ports(self.context, taken.events)
         if self.recorder is not None:
             self.recorder.take(taken.events)
         self._note(taken.events)

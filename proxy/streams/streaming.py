@@ -17,6 +17,7 @@ from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal, response
 from proxy.streams.handshake import Upgrade, UpgradeRefusedError, read_upgrade, upgrade_lines
 from proxy.streams.live_streams import LiveStreams
+from proxy.streams.port_policy import PortRefusedError, check_port
 from proxy.streams.stream_relay import StreamRelay
 from proxy.streams.upstream_stream import UpstreamStream
 from proxy.target import query_bool
@@ -73,6 +74,11 @@ class Streaming:
             context.upgrade = read_upgrade(context.head, context.info, context.target.query)
         except UpgradeRefusedError as error:
             return Refusal(Reason.BAD_REQUEST, str(error))
+        try:
+            for port in context.upgrade.ports:
+                check_port(context, port)
+        except PortRefusedError as error:
+            return Refusal(Reason.DENIED, str(error))
         over = self.live.over(context)
         return Refusal(Reason.LIMIT_EXCEEDED, over) if over else None
 
@@ -139,6 +145,7 @@ class Streaming:
         assert target is not None
         options = verdict.options if verdict is not None else None
         identity = login.identity
+        tty = query_bool(target.first("tty"))
         prefix = "SPDY/3.1 " if upgrade.carrier == "spdy/3.1" else ""
         return RecordingHead(
             id=base32_id(self._random),
@@ -157,9 +164,10 @@ class Streaming:
             container=target.first("container") or "",
             command=target.all("command"),
             stdin=query_bool(target.first("stdin")),
-            tty=query_bool(target.first("tty")),
+            tty=tty,
             role=verdict.role if verdict is not None else "",
             strict=options is not None and options.record == "strict",
+            hides_input=options is not None and options.hide_unechoed_input and tty,
         )
 
     # -- StreamOwner

@@ -98,5 +98,6 @@ class _Carried:
     def add(self, payload: bytes) -> None:
         for moment in moments(payload):
             self.received += len(moment.data) if moment.kind is Kind.STDIN else 0
+            self.received += int(moment.data) if moment.kind is Kind.HIDDEN and moment.data.isdigit() else 0
             self.sent += len(moment.data) if moment.kind in OUTPUT else 0
             self.last = moment.at

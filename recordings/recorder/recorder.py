@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from recordings.errors import RecordingsError
 from recordings.recorder.chunks import ChunkBuilder
+from recordings.recorder.echo import Echo, Kept
 from recordings.recorder.head import RecordingHead
-from recordings.recorder.moment import Kind
+from recordings.recorder.moment import OUTPUT, Kind
 from recordings.recorder.tar_command import Direction, tar_command
 from recordings.recorder.tar_rows import FileRow, TarRows
 from recordings.streams.events import Closing, Ending, Event, Role, Side, StrayData, StreamData, StreamEnded
@@ -77,6 +78,7 @@ class Recorder:
         "_began",
         "_builder",
         "_drained",
+        "_echo",
         "_failed",
         "_handed",
         "_keeper",
@@ -107,6 +109,7 @@ class Recorder:
         self._last = 0
         self._builder = ChunkBuilder()
         self._resizes = ResizeReader()
+        self._echo = Echo() if head.hides_input and head.tty else None
         found = None if head.tty or head.subresource != "exec" else tar_command(head.command)
         self.tar_rows = None if found is None else TarRows(found.direction, skipped=found.skipped)
         """Fed and read by the store's thread."""
@@ -136,7 +139,7 @@ class Recorder:
                     self._add(at, Kind.ENDED, f"{event.role}{reset}".encode())
                 case StrayData():
                     self._count(event.side, len(event.data))
-                    self._add(at, Kind.STRAY, event.data)
+                    self._stray(at, event)
                 case Closing():
                     self._add(at, Kind.ENDED, f"{event.side} {event.code or ''}".rstrip().encode())
                 case _:
@@ -151,7 +154,23 @@ class Recorder:
             self._count(event.side, len(event.data))
             if kind is self._tar_kind:
                 self._tar.append(event.data)
+            if self._echo is not None and kind is Kind.STDIN:
+                self._keep(at, self._echo.typed(at, event.data))
+                return
+            if self._echo is not None and kind in OUTPUT:
+                self._keep(at, self._echo.shown(event.data))
             self._add(at, kind, event.data)
+
+    def _stray(self, at: int, event: StrayData) -> None:
+        if self._echo is not None and event.side is Side.CLIENT:
+            self._add(at, Kind.HIDDEN, b"%d" % len(event.data))  # nothing answers it, so nothing shows it
+        else:
+            self._add(at, Kind.STRAY, event.data)
+
+    def _keep(self, at: int, kept: Iterable[Kept]) -> None:
+        for kind, data in kept:
+            self._add(at, kind, data)
+        self._flush_later()
 
     def _count(self, side: Side, size: int) -> None:
         if side is Side.CLIENT:
@@ -165,14 +184,24 @@ class Recorder:
         builder = self._builder
         builder.add(at, kind, data)
         if len(builder) >= CHUNK_BYTES:
-            self.flush()
-        elif not self.is_waiting:
+            self._hand_over()
+        self._flush_later()
+
+    def _flush_later(self) -> None:
+        if not self.is_waiting and (self._builder or self._echo):
             self.is_waiting = True
             self._keeper.flush_later(self)
 
-    def flush(self) -> None:
-        """Close the chunk at hand, and hand it over to be written."""
+    def flush(self, *, waits: bool = True) -> None:
+        """Close the chunk at hand, and hand it over to be written; without `waits` also what could come back yet."""
+        if self._echo:
+            at = self._now()
+            self._keep(at, self._echo.due(at) if waits else self._echo.all())
+        self._hand_over()
         self.is_waiting = False
+        self._flush_later()
+
+    def _hand_over(self) -> None:
         if self._builder:
             self._handed += len(self._builder)
             tar, self._tar = self._tar, []
@@ -182,12 +211,12 @@ class Recorder:
         """Return when everything taken so far is on the disk. Raises RecordingFailedError."""
         if self.cause:
             raise RecordingFailedError(self.cause)
-        self.flush()
+        self.flush(waits=False)
         await self._keeper.sync(self)
 
     async def close(self, outcome: Outcome, why: str = "") -> Sealed:
         """End the recording; `why` is our own reason, where we ended it. Raises RecordingFailedError."""
-        self.flush()
+        self.flush(waits=False)
         return await self._keeper.seal(self, outcome, why)
 
     async def discard(self) -> None:

@@ -97,7 +97,7 @@ class RecordingStore:
         if self._timer is not None:
             self._timer.cancel()
         for recorder in list(self._open):
-            recorder.flush()
+            recorder.flush(waits=False)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 

@@ -64,6 +64,12 @@ class TypedCommands:
         for key in _KEYS.findall(self._decoder.decode(data)):
             self._key(at, key, column)
 
+    def unseen(self, *, column: int, is_alternate: bool) -> None:
+        """Keys that the recording has not: the screen says what came of them."""
+        if not is_alternate:
+            self._begin_at(column)
+            self._line.is_plain = False
+
     def drawn(self, line: str) -> None:
         """A line of the screen, whole, at its line feed."""
         if not self._waiting:
@@ -80,9 +86,8 @@ class TypedCommands:
             self._waiting.popleft()
 
     def _key(self, at: int, key: str, column: int) -> None:
+        self._begin_at(column)
         line = self._line
-        if not line.text and line.is_plain:
-            line.column = column
         if key in "\r\n":
             if line.text.strip() or not line.is_plain:
                 line.at = at
@@ -100,6 +105,10 @@ class TypedCommands:
             line.text = (line.text + key)[:MAX_COMMAND_CHARS]
         elif key not in ("\x1b[200~", "\x1b[201~"):  # a bracketed paste is what stands between
             line.is_plain = False
+
+    def _begin_at(self, column: int) -> None:
+        if not self._line.text and self._line.is_plain:
+            self._line.column = column
 
     def _begin(self) -> None:
         self._line = _Typed(0, "", is_plain=True, column=0)

@@ -7,6 +7,7 @@ With a terminal, a line is one that stood on the screen, whether or not it was w
 from __future__ import annotations
 
 import codecs
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from recordings.replay.screen import Terminal, size_of
 
 MAX_LINE_CHARS = 4_096
 """Of a line without a terminal; what is longer becomes several."""
+
+_ENDS_LINE = re.compile(rb"[\r\n\x03\x04]")
 
 
 class Origin(StrEnum):
@@ -132,8 +135,6 @@ class _PlainLines:
                 self._streams.take(moment, Origin.TYPED)
                 if self._commands is not None:
                     self._commands.typed(moment.at, moment.data)
-            case Kind.HIDDEN:
-                self._lines.append(hidden(moment))
             case _:
                 pass
 
@@ -154,6 +155,8 @@ class _ScreenLines:
     def __init__(self) -> None:
         self._lines: deque[Line] = deque()
         self._typed = _TypedLines(self._lines)
+        self._hidden = 0
+        self._hidden_since = 0
         self._terminal = Terminal(lines=self._drawn, before_line_feed=self._line_feed)
         self._commands = TypedCommands(self._command)
 
@@ -167,20 +170,32 @@ class _ScreenLines:
                 if size is not None:
                     self._terminal.resize(moment.at, size)
             case Kind.STDIN:
+                if _ENDS_LINE.search(moment.data):
+                    self._tell_hidden()
                 self._typed.take(moment, Origin.TYPED, also="\r")
                 self._commands.typed(moment.at, moment.data, column=display.cursor.x, is_alternate=display.is_alternate)
             case Kind.HIDDEN:
-                self._lines.append(hidden(moment))
+                self._hidden_since = self._hidden_since if self._hidden else moment.at
+                self._hidden += int(moment.data) if moment.data.isdigit() else 0
+                self._commands.unseen(column=display.cursor.x, is_alternate=display.is_alternate)
             case _:
                 pass
 
     def end(self) -> None:
+        self._tell_hidden()
         self._terminal.end()
         self._typed.end()
 
     def ready(self) -> Iterator[Line]:
         while self._lines:
             yield self._lines.popleft()
+
+    def _tell_hidden(self) -> None:
+        """Of what was typed on one line; keys come one by one."""
+        if self._hidden:
+            text = f"({self._hidden} byte{'' if self._hidden == 1 else 's'} typed unseen)"
+            self._lines.append(Line(self._hidden_since, Origin.HIDDEN, text))
+            self._hidden = 0
 
     def _drawn(self, at: int, text: str) -> None:
         self._lines.append(Line(at, Origin.DRAWN, harmless(text)))
@@ -191,9 +206,3 @@ class _ScreenLines:
 
     def _command(self, command: Command) -> None:
         self._lines.append(Line(command.at, Origin.COMMAND, harmless(command.text)))
-
-
-def hidden(moment: Moment) -> Line:
-    """Input that was not kept."""
-    length = moment.data.decode("ascii", "replace")[:20]
-    return Line(moment.at, Origin.HIDDEN, f"({harmless(length)} bytes typed unseen)")

@@ -23,6 +23,7 @@ from auth.rbac import (
     Subject,
     compile_policy,
 )
+from auth.rbac.ports import PortRange, Ports
 from auth.role_files import MAX_CONDITION, MAX_FILE_BYTES, MAX_FILES, RoleFiles, compile_condition, load
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples/roles"
@@ -50,7 +51,8 @@ spec:
     - {nonResourceURLs: ["/metrics"], verbs: [get]}
   deny:
     - {apiGroups: [""], resources: [secrets], verbs: ["*"], names: [n], requestable: true}
-  options: {certificateTTL: 30m, record: strict, requireReason: [exec], requireMFA: [attach], maxStreams: 5}
+  options: {certificateTTL: 30m, record: strict, requireReason: [exec], requireMFA: [attach], maxStreams: 5,
+            hideUnechoedInput: true, forwardPorts: [80, "9000-9100"]}
 ---
 apiVersion: kubewitness.dev/v1
 kind: RoleBinding
@@ -91,7 +93,9 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                     Rule(("get",), non_resource_urls=("/metrics",)),
                 ),
                 (Rule(("*",), ("",), ("secrets",), names=("n",), requestable=True),),
-                Options(1800.0, "strict", ("exec",), ("attach",), 5),
+                Options(
+                    1800.0, "strict", ("exec",), ("attach",), 5, True, Ports((PortRange(80, 80), PortRange(9000, 9100)))
+                ),
                 Source("r.yaml", 3, "Role dev"),
             )
         ],
@@ -101,7 +105,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                 "dev",
                 (Subject("Group", "eng", "corp"), Subject("User", "ann")),
                 'claims.kind == "staff"',
-                Source("r.yaml", 17, "RoleBinding devs"),
+                Source("r.yaml", 18, "RoleBinding devs"),
             )
         ],
     )
@@ -138,6 +142,10 @@ def test_durations_have_a_unit(tmp_path: Path, written: str, seconds: float) -> 
         (ROLE + "  options: {certificateTTL: 0m}\n", 'r.yaml:7: spec.options.certificateTTL: "0m" is not accepted; expected a duration such as 90s, 30m, 8h or 1d'),
         (ROLE + "  options: {maxStreams: -1}\n", "r.yaml:7: spec.options.maxStreams: -1 is not accepted; expected greater than or equal to 0"),
         (ROLE + "  options: {maxStreams: many}\n", 'r.yaml:7: spec.options.maxStreams: "many" is not accepted; expected a whole number'),
+        (ROLE + "  options: {hideUnechoedInput: 1}\n", "r.yaml:7: spec.options.hideUnechoedInput: 1 is not accepted; expected true or false"),
+        (ROLE + "  options: {forwardPorts: [80, 0]}\n", "r.yaml:7: spec.options.forwardPorts[1]: 0 is not accepted; expected a port from 1 to 65535, or a range such as 9000-9100"),
+        (ROLE + "  options: {forwardPorts: [on]}\n", "r.yaml:7: spec.options.forwardPorts[0]: true is not accepted; expected a port from 1 to 65535, or a range such as 9000-9100"),
+        (ROLE + "  options: {forwardPorts: []}\n", "r.yaml:7: spec.options.forwardPorts: [] is not accepted; expected list should have at least 1 item after validation, not 0"),
         (ROLE + "  allow: []\n", "r.yaml:7: the key 'allow' stands twice, first in line 5; keep one"),
         (ROLE + "  deny: &a []\n  x: *a\n", "r.yaml:7: anchors and aliases are not accepted; write the value out"),
         (ROLE + "  ? [a]\n  : b\n", "r.yaml:7: a key must be plain text"),

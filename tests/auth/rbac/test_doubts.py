@@ -30,6 +30,7 @@ def test_a_plain_role_that_is_bound_leaves_none() -> None:
         ({"deny": (rule("get", requestable=True),)}, "spec.deny[0].requestable: this version knows no requests"),
         ({"allow": SOME, "options": Options(require_reason=("exec",))}, ASK.format("Reason") + "exec"),
         ({"allow": SOME, "options": Options(require_mfa=("exec", "get"))}, ASK.format("MFA") + "exec get"),
+        ({"allow": SOME, "options": Options(0, "strict", hide_unechoed_input=True)}, "spec.options.hideUnechoedInput: s"),
     ],
 )  # fmt: skip
 def test_what_is_hardly_meant_is_named(fields: dict[str, Any], doubt: str) -> None:
@@ -39,6 +40,7 @@ def test_what_is_hardly_meant_is_named(fields: dict[str, Any], doubt: str) -> No
 
 def test_options_that_are_obeyed_are_no_doubt() -> None:
     assert doubts([role(SOME, options=Options(record="strict", max_streams=0))], BOUND) == []
+    assert doubts([role(SOME, options=Options(hide_unechoed_input=True))], BOUND) == []
 
 
 def test_a_role_that_nobody_has_is_named_with_its_place() -> None:

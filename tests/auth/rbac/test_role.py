@@ -3,13 +3,16 @@
 import pytest
 
 from auth.rbac import Options, Source
+from auth.rbac.ports import PortRange, Ports
 from tests.auth.rbac.asking import ask, policy, role, rule
+
+A, B = Ports((PortRange(80, 90),)), Ports((PortRange(85, 8080),))
 
 
 def test_of_options_the_strictest_holds() -> None:
-    first = role((rule("get"),), options=Options(3600, "standard", ("exec",), (), 5))
-    second = role((rule("get list"),), name="b", options=Options(60, "strict", ("attach",), ("exec",), 9))
-    strictest = Options(60, "strict", ("attach", "exec"), ("exec",), 5)
+    first = role((rule("get"),), options=Options(3600, "standard", ("exec",), (), 5, True, A))
+    second = role((rule("get list"),), name="b", options=Options(60, "strict", ("attach",), ("exec",), 9, False, B))
+    strictest = Options(60, "strict", ("attach", "exec"), ("exec",), 5, True, A.common(B))
     p = policy(first, second)
     assert p.decide(ask()).options == strictest
     assert p.decide_all([ask(), ask("list")]).options == strictest

@@ -255,6 +255,30 @@ async def test_a_person_has_as_many_streams_as_the_role_says(tmp_path):
         await gone(third)
 
 
+@pytest.mark.parametrize("record", ["standard", "strict"])
+async def test_what_the_pod_does_not_echo_is_a_length_where_the_role_says_so(tmp_path, record):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    options = Options(record=record, hide_unechoed_input=True)
+    async with plane(recordings=tmp_path, roles=roles(options)) as it:
+        client, server = await begun(it, conversation)
+        for by_client, data in conversation.passed:
+            if by_client:
+                client.send(data)
+        await until(lambda: after_head(server.written) == conversation.sent_by(client=True))
+        server.end()
+        await gone(client)
+    (path,) = recordings(tmp_path)
+    with open_recording(path) as reader:
+        found = list(reader.moments())
+        assert reader.head.hides_input
+        assert reader.footer is not None
+        kept = b"".join(one.data for one in found if one.kind is Kind.STDIN)
+        lengths = [int(one.data) for one in found if one.kind is Kind.HIDDEN]
+        assert lengths
+        assert not any(0x20 <= byte < 0x7F for byte in kept)
+        assert len(kept) + sum(lengths) == reader.footer.received
+
+
 async def test_a_client_that_leaves_ends_the_other_side(tmp_path):
     conversation = Conversation("exec-terminal-websocket-1.37")
     async with plane(recordings=tmp_path, roles=roles()) as it:

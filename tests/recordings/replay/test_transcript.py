@@ -35,9 +35,17 @@ def test_commands_are_told_with_the_time_of_their_enter():
 
 
 def test_input_that_was_not_kept_is_told_as_its_length():
-    assert list(transcript(HEAD, [other(1, Kind.HIDDEN, b"7")])) == [
-        Line(1_000_000, Origin.HIDDEN, "(7 bytes typed unseen)")
+    moments = [other(1, Kind.HIDDEN, b"3"), other(2, Kind.HIDDEN, b"4"), typed(3, b"\r"), other(4, Kind.HIDDEN, b"1")]
+    assert [line for line in transcript(HEAD, moments) if line.text] == [
+        Line(1_000_000, Origin.HIDDEN, "(7 bytes typed unseen)"),
+        Line(4_000_000, Origin.HIDDEN, "(1 byte typed unseen)"),
     ]
+
+
+def test_a_command_whose_keys_were_not_kept_is_read_from_the_screen():
+    moments = [said(1, b"$ "), other(2, Kind.HIDDEN, b"2"), said(3, b"ls"), typed(4, b"\r"), said(5, b"\r\nPassword: ")]
+    moments += [other(6, Kind.HIDDEN, b"7"), typed(7, b"\r"), said(8, b"\r\n$ ")]
+    assert list(commands(HEAD, moments)) == [Command(4_000_000, "ls")]
 
 
 def test_a_line_longer_than_the_screen_is_one_line():

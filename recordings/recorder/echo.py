@@ -1,0 +1,171 @@
+"""Which input came back on the screen: for roles that keep what was typed while echo was off as its length only.
+
+Nobody tells a proxy whether a terminal echoes, so this is a heuristic, and where it errs it keeps less. What is typed
+waits until the pod's output shows it: the next line of output, escape sequences aside, must be those characters and
+nothing else, but for what was echoed on the same line before (line editors redraw it). What has not come back when the
+line ends, or within `ECHO_MICROSECONDS`, is its length. So whatever is kept stood on the screen anyway, and is in the
+recorded output byte for byte.
+
+Keys that stand for no character (Enter, Tab, Ctrl-C, arrows) are always kept. What it loses: commands of editors and
+pagers, menus, what a shell with suggestions (fish) redraws in another way, pastes beyond `MAX_WAITING_BYTES`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+
+from recordings.recorder.moment import Kind
+
+ECHO_MICROSECONDS = 1_000_000
+"""A slow cluster's round trip, several times; as long as a chunk waits at most."""
+MAX_WAITING_BYTES = 16 * 1024
+"""Typed and not come back; a terminal's own line holds 4 KiB (termios(3), canonical mode)."""
+MAX_WAITING_PARTS = 512
+"""Runs of characters and keys in it: each piece of output looks at all of them."""
+MAX_SKIPPED_PARTS = 64
+"""So many may stay unechoed before those that came back: single keys of an editor before it takes text."""
+MAX_LINE_BYTES = 256
+"""Of what was echoed on this line, for line editors that draw it again."""
+_PARTS = re.compile(rb"\x1b\[[0-?]*[@-~]|\x1bO[@-~]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+")
+_UNSEEN = re.compile(
+    rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|[\x00-\x09\x0b-\x1f\x7f]"
+)
+_ENTERS = (b"\r", b"\n")
+
+Kept = tuple[Kind, bytes]
+"""What is to be written: input as it was, or the length of what is hidden."""
+
+
+class Echo:
+    """One terminal. What its methods give is to be written at once, in order, before what they were called with."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        """(microseconds at which it was typed, a run of characters or one key)."""
+        self._size = 0
+        self._line = b""
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._waiting)
+
+    def typed(self, at: int, data: bytes) -> list[Kept]:
+        for part in _PARTS.findall(data):
+            self._waiting.append((at, part))
+            self._size += len(part)
+        kept = []
+        while self._size > MAX_WAITING_BYTES or len(self._waiting) > MAX_WAITING_PARTS:
+            kept.append(self._given_up())
+        return _joined([*kept, *self._keys()])
+
+    def shown(self, data: bytes) -> list[Kept]:
+        """Output is about to be written."""
+        kept: list[Kept] = []
+        *lines, rest = _UNSEEN.sub(b"", data).split(b"\n")
+        for line in lines:
+            kept += self._echoed(line)
+            kept += self._line_ended()
+        kept += self._echoed(rest)
+        return _joined(kept)
+
+    def due(self, at: int) -> list[Kept]:
+        """What has waited long enough by now."""
+        kept = []
+        while self._waiting and self._waiting[0][0] + ECHO_MICROSECONDS <= at:
+            kept.append(self._given_up())
+        return _joined([*kept, *self._keys()])
+
+    def all(self) -> list[Kept]:
+        """Nothing more can be waited for."""
+        kept = []
+        while self._waiting:
+            kept.append(self._given_up())
+        return _joined(kept)
+
+    def _echoed(self, line: bytes) -> list[Kept]:
+        if not line or not self._waiting:
+            return []
+        parts: list[bytes] = []
+        for _, part in self._waiting:
+            if part in _ENTERS:
+                break
+            parts.append(part)
+        for first in range(min(len(parts), MAX_SKIPPED_PARTS)):
+            if not _is_key(parts[first]):
+                text = b"".join(part for part in parts[first:] if not _is_key(part))
+                if size := self._matched(line, text):
+                    return [*(self._given_up() for _ in range(first)), *self._came_back(size), *self._keys()]
+        return []
+
+    def _matched(self, line: bytes, text: bytes) -> int:
+        """How many of these characters are what this line shows."""
+        best = 0
+        for start in range(len(self._line) + 1):
+            before = self._line[start:]
+            if not line.startswith(before):
+                continue
+            after = line[len(before) :]
+            size = _in_common(after, text)
+            rest = after[size:].strip(b" ")
+            if size > best and (not rest or rest in self._line):
+                best = size
+        return best
+
+    def _came_back(self, size: int) -> Iterable[Kept]:
+        while size:
+            at, part = self._waiting.popleft()
+            if not _is_key(part):
+                part, rest = part[:size], part[size:]
+                if rest:
+                    self._waiting.appendleft((at, rest))
+                size -= len(part)
+                self._line = (self._line + part)[-MAX_LINE_BYTES:]
+            self._size -= len(part)
+            yield Kind.STDIN, part
+
+    def _line_ended(self) -> list[Kept]:
+        """What was typed before Enter did not come back, if it waits still."""
+        self._line = b""
+        enter = next((n for n, (_, part) in enumerate(self._waiting) if part in _ENTERS), None)
+        if enter is None:
+            return []
+        return [*(self._given_up() for _ in range(enter + 1)), *self._keys()]
+
+    def _keys(self) -> list[Kept]:
+        """Keys that stand first have nothing to wait for."""
+        kept = []
+        while self._waiting and _is_key(self._waiting[0][1]):
+            kept.append(self._given_up())
+        return kept
+
+    def _given_up(self) -> Kept:
+        _, part = self._waiting.popleft()
+        self._size -= len(part)
+        return (Kind.STDIN, part) if _is_key(part) else (Kind.HIDDEN, b"%d" % len(part))
+
+
+def _is_key(part: bytes) -> bool:
+    """Whether it stands for no character."""
+    return part[0] < 0x20 or part[0] == 0x7F
+
+
+def _in_common(one: bytes, other: bytes) -> int:
+    for at, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return at
+    return min(len(one), len(other))
+
+
+def _joined(kept: list[Kept]) -> list[Kept]:
+    """Neighbours of one kind as one: what was hidden says how long it was in all, not key by key."""
+    out: list[Kept] = []
+    for kind, data in kept:
+        if not out or out[-1][0] is not kind:
+            out.append((kind, data))
+        elif kind is Kind.HIDDEN:
+            out[-1] = (kind, b"%d" % (int(out[-1][1]) + int(data)))
+        else:
+            out[-1] = (kind, out[-1][1] + data)
+    return out
