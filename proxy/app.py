@@ -36,6 +36,7 @@ from proxy.log_keeper import LogKeeper
 from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics, total
 from proxy.operations import Check, OperationsListener
+from proxy.recording_keeper import RecordingKeeper
 from proxy.role_changes import digest
 from proxy.role_directory import RoleDirectory
 from proxy.version import version
@@ -168,6 +169,9 @@ class App:
         keeper = LogKeeper(config.audit_directory, limits, self.web.writer.record, clock=self._clock, say=self._say)
         self._undo.append(keeper.stop)
         keeper.start()
+        recordings = RecordingKeeper(config.recordings_directory, say=self._say)
+        self._undo.append(recordings.stop)
+        recordings.start()
 
     async def _start_kube(self, keys: Keys, worker: int) -> None:
         writer, loop = await self._writer(str(worker)), asyncio.get_running_loop()

@@ -20,6 +20,7 @@ from proxy.cli.terminal_player import Look, Player
 from recordings.errors import RecordingsError
 from recordings.recorder.head import ID
 from recordings.recorder.moment import Moment
+from recordings.replay.play_index import index_of
 from recordings.replay.search import among
 from recordings.replay.timeline import MAX_SPEED, MIN_SPEED
 from recordings.replay.transcript import Line, Origin, transcript
@@ -91,19 +92,20 @@ def _play(recording: Recording, look: Look) -> None:
     known: list[Line] = []
 
     def lines() -> list[Line]:
-        """Found out once, when it is needed: it takes a second for each half megabyte."""
+        """Found out once, when it is needed: it takes a second for each megabyte and a half."""
         if not known:
             known.extend(transcript(recording.head, moments))
         return known
 
-    commands = sorted(line.at for line in lines() if line.origin is Origin.COMMAND) if len(moments) < 20_000 else []
+    kept = recording.index()
     with _raw_terminal() as glass:
         Player(
             recording.head,
             moments,
             glass,
             look,
-            commands=commands,
+            index=lambda: kept or index_of(recording.head, moments),
+            is_ready=kept is not None,
             search=lambda text: sorted(among(lines(), text), key=lambda hit: hit.line.at),
         ).play()
 

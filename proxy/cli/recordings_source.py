@@ -22,7 +22,9 @@ from recordings.recorder.footer import Footer
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.moment import Moment
 from recordings.recorder.reader import open_recording
+from recordings.replay.index_files import index_beside
 from recordings.replay.jsonl import NoRecordingError, read, read_head
+from recordings.replay.play_index import NoIndexError, PlayIndex, read_index
 from recordings.replay.shelf import Follower, Summary, Wanted, summaries
 
 FOLLOW_SECONDS = 0.5
@@ -38,6 +40,9 @@ class Recording(Protocol):
 
     def moments(self) -> Iterator[Moment]:
         """All of it, each time anew. Raises RecordingsError, Problem, OSError."""
+
+    def index(self) -> PlayIndex | None:
+        """What was made of it beforehand, for a player; None where nothing was."""
 
 
 class Source(Protocol):
@@ -79,7 +84,10 @@ class FileRecording:
         self._path = path
         self.footer: Footer | None = None
         with open_recording(path) as reader:
-            self.head, self.footer = reader.head, reader.footer
+            self.head, self.footer, self._seal = reader.head, reader.footer, reader.seal
+
+    def index(self) -> PlayIndex | None:
+        return index_beside(self._path, self._seal) if self.footer is not None else None
 
     def moments(self) -> Iterator[Moment]:
         with open_recording(self._path) as reader:
@@ -133,13 +141,17 @@ def opened_file(path: Path) -> FileRecording:
 class SpooledRecording:
     """A recording from the server, kept in a file without a name while it is looked at."""
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
+    def __init__(self, lines: Iterator[bytes], index: Callable[[], PlayIndex | None]) -> None:
         """Raises NoRecordingError, Problem."""
+        self._index = index
         self.footer: Footer | None = None
         self.head = read_head(next(lines, b""))
         self._lines: Iterator[bytes] | None = lines
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
         weakref.finalize(self, self._file.close)
+
+    def index(self) -> PlayIndex | None:
+        return self._index()
 
     def moments(self) -> Iterator[Moment]:
         if self._lines is not None:
@@ -170,9 +182,16 @@ class Server:
 
     def open(self, recording: str) -> SpooledRecording:
         try:
-            return SpooledRecording(self._api.lines(_path(recording, "/moments")))
+            return SpooledRecording(self._api.lines(_path(recording, "/moments")), lambda: self._index(recording))
         except NoRecordingError as error:
             raise Problem(str(error)) from error
+
+    def _index(self, recording: str) -> PlayIndex | None:
+        """None too where the server is older and knows of none."""
+        try:
+            return read_index(b"".join(self._api.lines(_path(recording, "/index"))), None)
+        except (Problem, NoIndexError):
+            return None
 
     def follow(self, recording: str, wait: Callable[[float], None]) -> Iterator[Moment]:
         del wait  # the server waits

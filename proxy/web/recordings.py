@@ -36,7 +36,9 @@ from recordings.recorder.frames import RecordingDamagedError
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.moment import Moment
 from recordings.recorder.reader import open_recording
+from recordings.replay.index_files import index_beside
 from recordings.replay.jsonl import end_line, head_line, moment_line
+from recordings.replay.play_index import SUFFIX, index_bytes
 from recordings.replay.shelf import Follower, Summary, Wanted, summaries, summary
 
 MAX_LISTED = 1_000
@@ -70,6 +72,7 @@ class RecordingsApi:
             web.get("/api/v1/recordings", self.listing, allow_head=False),
             web.get("/api/v1/recordings/{id}", self.show, allow_head=False),
             web.get("/api/v1/recordings/{id}/moments", self.moments, allow_head=False),
+            web.get("/api/v1/recordings/{id}/index", self.index, allow_head=False),
             web.delete("/api/v1/recordings/{id}", self.remove),
         ]
 
@@ -113,6 +116,12 @@ class RecordingsApi:
             await response.write((json.dumps({"error": str(error)}) + "\n").encode())
         await response.write_eof()
         return response
+
+    async def index(self, request: web.Request) -> web.Response:
+        """What lets a player begin anywhere (`replay.play_index`); 204 where it was not made (yet)."""
+        _, path, _ = await self._opened(request, "open")
+        data = await asyncio.to_thread(_index, path)
+        return web.Response(body=data, content_type="application/octet-stream", status=200 if data else 204)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Remove a recording, which nobody may for being recorded in it."""
@@ -259,6 +268,12 @@ def _summary(path: Path) -> Summary:
         return summary(reader, path)
 
 
+def _index(path: Path) -> bytes:
+    with open_recording(path) as reader:
+        found = index_beside(path, reader.seal)
+        return b"" if found is None else index_bytes(found, reader.seal)
+
+
 def _batch(moments: Iterator[Moment]) -> str:
     return "".join(map(moment_line, islice(moments, BATCH_LINES)))
 
@@ -272,7 +287,7 @@ def _digest(path: Path) -> tuple[int, str]:
 def _unlink(path: Path) -> None:
     """With its index beside it; durable when this returns."""
     path.unlink(missing_ok=True)
-    path.with_suffix(".kwx").unlink(missing_ok=True)
+    path.with_suffix(SUFFIX).unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

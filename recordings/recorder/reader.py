@@ -30,6 +30,8 @@ class RecordingReader:
         self._chunks: list[tuple[int, Frame]] = []
         self.footer: Footer | None = None
         """None: it is still being made, or was interrupted."""
+        self.seal = b""
+        """The digest of the last whole frame, and so of all before it."""
         self.damage: RecordingDamagedError | None = None
         """What is wrong behind the last whole frame."""
         try:
@@ -61,6 +63,7 @@ class RecordingReader:
         try:
             for frame in frames(self._file):
                 self._check_is_last(frame)
+                self.seal = frame.digest
                 if frame.kind is FrameKind.CHUNK:
                     first, _, _ = span(frame.payload)
                     self._chunks.append((first, Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)))

@@ -45,13 +45,14 @@ class Display(pyte.Screen):
     def __init__(self, columns: int, rows: int, lines: Lines, before_line_feed: Before) -> None:
         self.now = 0
         self._told, self._before = lines, before_line_feed
-        self._covered: tuple[Any, Any] | None = None
+        self.covered: tuple[Any, Any] | None = None
+        """The rows and the cursor of the main screen, while the alternate one is shown."""
         self._cells: dict[Any, dict[str, Any]] = {}
         super().__init__(columns, rows)
 
     @property
     def is_alternate(self) -> bool:
-        return self._covered is not None
+        return self.covered is not None
 
     def text(self, y: int) -> str:
         """A row, without blanks at its end."""
@@ -201,15 +202,23 @@ class Display(pyte.Screen):
 
     def insert_lines(self, count: int | None = None) -> None:
         self.tell_all()
+        self._touch_all()
         super().insert_lines(count)
 
     def delete_lines(self, count: int | None = None) -> None:
         self.tell_all()
+        self._touch_all()
         super().delete_lines(count)
+
+    def _touch_all(self) -> None:
+        """Pyte moves only rows that were drawn on: one that was not would leave its neighbour where it stands."""
+        for y in range(self.lines):
+            self.buffer[y]
 
     def insert_characters(self, count: int | None = None) -> None:
         self._tell_if(self.cursor.y, self.cursor.x, self.columns)
         super().insert_characters(count)
+        self.buffer[self.cursor.y].pop(self.columns, None)  # pyte keeps one that was pushed over the edge
 
     def delete_characters(self, count: int | None = None) -> None:
         self._tell_if(self.cursor.y, self.cursor.x, self.columns)
@@ -259,7 +268,9 @@ class Display(pyte.Screen):
 
     def restore_cursor(self) -> None:
         kept = [point._replace(cursor=copy(point.cursor)) for point in self.savepoints]
+        hidden = self.cursor.hidden
         super().restore_cursor()
+        self.cursor.hidden = hidden
         self.savepoints[:] = kept
         self.ensure_hbounds()
         self.ensure_vbounds()
@@ -268,9 +279,9 @@ class Display(pyte.Screen):
         if named.get("private"):
             if 1048 in numbers:
                 self.save_cursor()
-            if _ALTERNATE.intersection(numbers) and self._covered is None:
+            if _ALTERNATE.intersection(numbers) and self.covered is None:
                 self.tell_all()
-                self._covered = (dict(self.buffer), copy(self.cursor))
+                self.covered = (dict(self.buffer), copy(self.cursor))
                 self.dirty.update(range(self.lines))
                 self.buffer.clear()
         super().set_mode(*numbers, **named)
@@ -279,13 +290,14 @@ class Display(pyte.Screen):
         if named.get("private"):
             if 1048 in numbers:
                 self.restore_cursor()
-            if _ALTERNATE.intersection(numbers) and self._covered is not None:
+            if _ALTERNATE.intersection(numbers) and self.covered is not None:
                 self.tell_all()
-                rows, cursor = self._covered
+                rows, cursor = self.covered
                 self.dirty.update(range(self.lines))
-                self._covered = None
+                self.covered = None
                 self.buffer.clear()
                 self.buffer.update({y: row for y, row in rows.items() if y < self.lines})
+                cursor.hidden = self.cursor.hidden
                 self.cursor = cursor
                 self.ensure_hbounds()
                 self.ensure_vbounds()
@@ -317,6 +329,16 @@ class Terminal:
         """Output of this time (microseconds)."""
         self.display.now = at
         self._draw(self._filter.feed(data))
+
+    @property
+    def is_settled(self) -> bool:
+        """Not in the middle of a character or a sequence."""
+        return self._filter.is_settled
+
+    @property
+    def last(self) -> str:
+        """What REP would repeat."""
+        return self._filter.last
 
     def resize(self, at: int, size: tuple[int, int]) -> None:
         self.display.now = at

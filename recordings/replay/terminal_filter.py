@@ -60,12 +60,13 @@ class _State(Enum):
 class TerminalFilter:
     """One stream of output. Equal results however it is cut; what a cut holds back is bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: str = "") -> None:
+        """`last`: the character that REP repeats, where this goes on from another one."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._state = _State.TEXT
         self._held = ""
         self._length = 0
-        self._last = ""
+        self.last = last
         self._steps: dict[_State, Callable[[str], str]] = {
             _State.TEXT: self._control,
             _State.ESCAPE: self._escape,
@@ -77,6 +78,11 @@ class TerminalFilter:
 
     def feed(self, data: bytes) -> str:
         return self._filtered(self._decoder.decode(data))
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is held back: neither half a character nor half a sequence."""
+        return self._state is _State.TEXT and not self._decoder.getstate()[0]
 
     def end(self) -> str:
         """The recording is over: a character that never ended is shown as broken, a sequence not at all."""
@@ -91,7 +97,7 @@ class TerminalFilter:
             if self._state is _State.TEXT:
                 if run := _RUN.match(text, position):
                     kept.append(run[0])
-                    self._last = run[0].rstrip(_MOVING)[-1:] or self._last
+                    self.last = run[0].rstrip(_MOVING)[-1:] or self.last
                     position = run.end()
                     continue
                 if (whole := _WHOLE_CSI.match(text, position)) and len(whole[0]) <= MAX_SEQUENCE_CHARS:
@@ -114,9 +120,9 @@ class TerminalFilter:
         if char < "\x20" or char == "\x7f":
             return ""
         if _PLAIN.match(char):
-            self._last = char
+            self.last = char
             return char
-        self._last = REPLACEMENT
+        self.last = REPLACEMENT
         return REPLACEMENT
 
     def _inside(self, char: str) -> str | None:
@@ -186,7 +192,7 @@ class TerminalFilter:
         if final in "su":
             return "" if parameters else {"s": "\x1b7", "u": "\x1b8"}[final]
         if final == "b":
-            return self._last * min(int((parameters if parameters.isdigit() else "") or 1), MAX_REPEAT)
+            return self.last * min(int((parameters if parameters.isdigit() else "") or 1), MAX_REPEAT)
         return _plain_csi(parameters, final)
 
     def _string(self, char: str) -> str:

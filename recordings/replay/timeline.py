@@ -49,11 +49,10 @@ class Clock:
 class Timeline:
     """Where something happens in a recording, and what of its silences is shown."""
 
-    def __init__(self, times: Sequence[int], *, idle_limit: int | None = None, marks: Sequence[int] = ()) -> None:
-        """`times`: of what is shown, in order; `marks`: where commands are, in order."""
+    def __init__(self, times: Sequence[int], *, idle_limit: int | None = None) -> None:
+        """`times`: of what is shown, in order."""
         self._times = times
         self._limit = idle_limit
-        self.marks = marks
 
     def passed(self, clock: Clock, real: int) -> Clock:
         """The clock when this much of the viewer's time has gone by."""
@@ -101,16 +100,16 @@ class Timeline:
     def seek(self, clock: Clock, seconds: float) -> Clock:
         return clock.at(clock.position + int(seconds * _SECOND))
 
-    def next_mark(self, clock: Clock, marks: Sequence[int] | None = None) -> Clock:
-        """To the next command, or the next of other marks (search hits)."""
-        chosen = self.marks if marks is None else marks
-        index = bisect_right(chosen, clock.position)
-        return clock.at(chosen[index]) if index < len(chosen) else clock
+    @staticmethod
+    def next_mark(clock: Clock, marks: Sequence[int]) -> Clock:
+        """To the next command or search hit; `marks` are in order."""
+        index = bisect_right(marks, clock.position)
+        return clock.at(marks[index]) if index < len(marks) else clock
 
-    def previous_mark(self, clock: Clock, marks: Sequence[int] | None = None) -> Clock:
-        """To the one before; right after one (within a second), to the one before that."""
-        chosen = self.marks if marks is None else marks
-        index = bisect_left(chosen, clock.position) - 1
-        if index > 0 and clock.position - chosen[index] < _SECOND and not clock.is_paused:
+    @staticmethod
+    def previous_mark(clock: Clock, marks: Sequence[int]) -> Clock:
+        """To the one before, or nowhere; right after one (within a second), to the one before that."""
+        index = bisect_left(marks, clock.position) - 1
+        if index > 0 and clock.position - marks[index] < _SECOND and not clock.is_paused:
             index -= 1
-        return clock.at(chosen[index]) if index >= 0 else clock.at(0)
+        return clock.at(marks[index]) if index >= 0 else clock

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from recordings.audit.row import harmless
 from recordings.recorder.head import RecordingHead
@@ -50,12 +51,27 @@ class Line:
 
 def transcript(head: RecordingHead, moments: Iterable[Moment]) -> Iterator[Line]:
     """Every line; nothing is held but the screen and what is not complete."""
-    reader = _ScreenLines() if head.tty else _PlainLines(is_shell(head.command))
+    reader = transcript_reader(head)
     for moment in moments:
         reader.take(moment)
         yield from reader.ready()
     reader.end()
     yield from reader.ready()
+
+
+class TranscriptReader(Protocol):
+    """Fed moment by moment; `terminal` is the screen of a recording that has one."""
+
+    @property
+    def terminal(self) -> Terminal | None: ...
+    def take(self, moment: Moment) -> None: ...
+    def end(self) -> None: ...
+    def ready(self) -> Iterator[Line]:
+        """The lines that are complete now."""
+
+
+def transcript_reader(head: RecordingHead) -> TranscriptReader:
+    return _ScreenLines() if head.tty else _PlainLines(is_shell(head.command))
 
 
 def commands(head: RecordingHead, moments: Iterable[Moment]) -> Iterator[Command]:
@@ -120,6 +136,8 @@ class _Parts:
 class _PlainLines:
     """A recording without a terminal."""
 
+    terminal = None
+
     def __init__(self, shell: bool) -> None:
         self._lines: deque[Line] = deque()
         self._streams = _TypedLines(self._lines)
@@ -157,18 +175,18 @@ class _ScreenLines:
         self._typed = _TypedLines(self._lines)
         self._hidden = 0
         self._hidden_since = 0
-        self._terminal = Terminal(lines=self._drawn, before_line_feed=self._line_feed)
+        self.terminal = Terminal(lines=self._drawn, before_line_feed=self._line_feed)
         self._commands = TypedCommands(self._command)
 
     def take(self, moment: Moment) -> None:
-        display = self._terminal.display
+        display = self.terminal.display
         match moment.kind:
             case Kind.STDOUT | Kind.STDERR:
-                self._terminal.feed(moment.at, moment.data)
+                self.terminal.feed(moment.at, moment.data)
             case Kind.RESIZE:
                 size = size_of(moment.data)
                 if size is not None:
-                    self._terminal.resize(moment.at, size)
+                    self.terminal.resize(moment.at, size)
             case Kind.STDIN:
                 if _ENDS_LINE.search(moment.data):
                     self._tell_hidden()
@@ -183,7 +201,7 @@ class _ScreenLines:
 
     def end(self) -> None:
         self._tell_hidden()
-        self._terminal.end()
+        self.terminal.end()
         self._typed.end()
 
     def ready(self) -> Iterator[Line]:

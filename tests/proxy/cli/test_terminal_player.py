@@ -4,8 +4,11 @@ import re
 
 import pytest
 
-from proxy.cli.terminal_player import CLEAR, HELP, RESET, Look, Player, highlighted
+from proxy.cli.terminal_player import CLEAR, HELP, READING, RESET, Look, Player, highlighted
 from recordings.recorder.moment import Kind
+from recordings.replay.commands import Command
+from recordings.replay.keyframes import Keyframe
+from recordings.replay.play_index import PlayIndex
 from recordings.replay.search import Hit, hits
 from recordings.replay.transcript import Line, Origin
 from tests.recordings.replay.conversation import HEAD, PIPED, SHELL, other, said
@@ -80,7 +83,7 @@ def test_a_pause_lasts_until_the_next_key():
 
 def test_a_step_shows_the_next_thing_and_stays():
     glass = play((0.5, "."), (1.0, "."), (2.0, "q"))
-    assert words(glass) == [(0.5, "one"), (1.0, "two")]
+    assert words(glass) == [(0.5, "one"), (1.0, "one"), (1.0, "two")]
 
 
 def test_a_jump_back_draws_the_screen_again():
@@ -95,9 +98,72 @@ def test_a_jump_ahead_shows_all_that_lies_between():
 
 
 def test_the_next_command_is_a_key_away():
-    glass = play((0.0, "c"), (0.1, "q"), commands=[2_000_000])
-    assert words(glass) == [(0.0, "one"), (0.0, "two")]
-    assert play((2.5, "C"), (2.6, "q"), commands=[1_000_000]).text.count(CLEAR) == 2
+    index = PlayIndex(commands=(Command(1_000_000, "ls"), Command(2_000_000, "id")))
+    glass = play((1.5, "c"), (1.6, "q"), index=lambda: index)
+    assert words(glass)[-1] == (1.5, "two")
+    assert words(play((2.5, "C"), (2.6, "q"), index=lambda: index))[-1] == (2.5, "one")
+    for key in "cC":
+        assert "no command there that could be told" in play((0.5, key), (0.6, "q")).text
+
+
+def test_the_recording_is_read_for_commands_once_and_that_is_told():
+    asked: list[int] = []
+    glass = play(*((0.1 * n, key) for n, key in enumerate("ccCq")), index=lambda: asked.append(1) or PlayIndex())
+    assert (asked, glass.text.count(READING)) == ([1], 1)
+    assert READING not in play((0.1, "c"), (0.2, "q"), is_ready=True).text
+
+
+LONG = tuple(said(n, b"%03d " % n + b"x" * 60_000 + b"\x1b[H\x1b[2J") for n in range(100))
+
+
+def keyframe(shown: int, screen: str) -> Keyframe:
+    return Keyframe(LONG[shown - 1].at, shown, "", screen)
+
+
+def test_a_long_jump_begins_at_the_keyframe_before():
+    index = PlayIndex((keyframe(40, "FORTY"), keyframe(90, "NINETY\x1b]0;evil\x07")))
+    glass = play((0.5, "G"), (1.0, "5"), (2.0, "q"), moments=LONG, index=lambda: index, is_ready=True)
+    assert [text for _, text in glass.drawn_at if text.isupper()] == ["NINETY", "FORTY"]
+    drawn = [text[:3] for _, text in glass.drawn_at if text[:3].isdigit()]
+    assert drawn == ["000"] + [f"{n:03}" for n in (*range(90, 100), *range(40, 50))]
+
+
+def test_a_window_smaller_than_the_recorded_one_is_drawn_from_the_beginning():
+    index = PlayIndex((keyframe(90, "NINETY"),))
+    glass = play((0.5, "G"), (1.0, "q"), moments=LONG, index=lambda: index, is_ready=True, size=(79, 24))
+    assert "NINETY" not in glass.text
+    assert len(glass.text) > 5_000_000
+
+
+def test_a_long_jump_back_makes_the_keyframes_that_are_missing():
+    index = PlayIndex((keyframe(40, "FORTY"), keyframe(80, "EIGHTY")))
+    glass = play((0.5, "9"), (1.0, "8"), (1.1, "q"), moments=LONG, index=lambda: index)
+    assert glass.text.index("089 ") < glass.text.index(READING) < glass.text.index("EIGHTY")
+
+
+def test_a_short_jump_needs_no_keyframes():
+    def index() -> PlayIndex:
+        raise AssertionError
+
+    assert play((2.5, "\x1b[D"), (2.6, "q"), index=index).text.count(CLEAR) == 2
+
+
+def test_a_step_draws_where_the_shell_was_and_not_behind_the_last_line():
+    glass = play((1.5, " "), (2.0, "."), (3.0, "q"))
+    after = glass.text[glass.text.index("paused") :]
+    assert after.index(CLEAR) < after.index("one") < after.index("two")
+
+
+def test_who_jumps_to_the_end_can_look_at_it():
+    for key in ("G", "\x1b[A"):
+        glass = play((0.5, key), (5.0, "q"))
+        assert glass.now == 5.0
+        assert "the end" in glass.text
+
+
+def test_any_tenth_is_a_key_away():
+    assert "0:04 / 0:09" in play((0.5, " "), (0.6, "5"), (0.7, "q")).text
+    assert "0:00 / 0:09" in play((2.5, " "), (2.6, "0"), (2.7, "q")).text
 
 
 def test_speed_is_changed_by_keys():
@@ -124,7 +190,9 @@ def test_a_search_for_nothing_that_is_there_says_so():
 
 
 def test_the_keys_are_told():
-    assert HELP[:40] in play((0.5, "?"), (0.6, "q")).text
+    for columns in (200, 80, 30):
+        text = play((0.5, "?"), (0.6, "q"), size=(columns, 24)).text
+        assert [key for key in HELP if key not in text] == []
 
 
 def test_the_terminal_is_left_as_it_was_whatever_happens():
@@ -155,7 +223,8 @@ def test_colours_are_left_out_where_they_are_not_wanted():
 def test_a_window_that_is_too_small_is_told():
     moments = [other(0, Kind.RESIZE, b"200x50"), *THREE]
     assert "recorded on 200x50, yours is smaller" in play((1.5, " "), (1.6, "q"), moments=moments).text
-    assert "\x1b[7m0:01 / \x1b[K" in play((1.5, " "), (1.6, "q"), moments=moments, size=(8, 3)).text
+    narrow = play((1.5, " "), (1.6, "q"), moments=moments, size=(8, 3)).text
+    assert "\x1b[2;1H\x1b[m\x1b[7m0:01 / \x1b[K\x1b[m\x1b[3;1H\x1b[m\x1b[7m0:09\x1b[K" in narrow
 
 
 def test_without_a_terminal_lines_have_no_stairs():

@@ -15,12 +15,16 @@ from auth.rbac import Role, Rule
 from proxy.cli.client.problem import Problem
 from proxy.cli.recordings_source import Server
 from recordings.recorder.directory import RecordingDirectory
+from recordings.replay.commands import Command
+from recordings.replay.index_files import make_index
 from recordings.replay.jsonl import read, read_head
+from recordings.replay.play_index import read_index
 from recordings.replay.shelf import Wanted
 from tests.proxy.web.conftest import Engineer, Installation, bound, developer
 from tests.proxy.web.test_command_line import api, signed_in
 from tests.recordings.replay.conversation import HEAD, SHELL, said
 from tests.recordings.replay.library import DONE, Library
+from tests.recordings.replay.test_index_files import NOISE
 
 HERS = replace(HEAD, id="a" * 26, cluster="staging-eu")
 HIS = replace(HERS, id="b" * 26, subject="bob", username="bob@example.com", namespace="bank")
@@ -164,6 +168,21 @@ async def test_a_removal_without_a_record_does_not_happen(library, ada, at):
     at.log_down = True
     assert (await ada.call("DELETE", f"/api/v1/recordings/{HIS.id}")).status == 503
     assert RecordingDirectory(library.root).path_of(HIS.id) is not None
+
+
+async def test_the_index_of_a_recording_is_sent_to_who_may_open_it(library, ada, at):
+    long = replace(HERS, id="d" * 26, subject="bob", namespace="bank")
+    await library.add(long, (*SHELL, NOISE))
+    path = RecordingDirectory(library.root).path_of(long.id)
+    assert path is not None
+    where = f"/api/v1/recordings/{long.id}/index"
+    assert (await raw(ada, "GET", where)).status == 404
+    at.policy = bound(auditor("get"))
+    assert (await raw(ada, "GET", where)).status == 204
+    assert make_index(path)
+    answer = await raw(ada, "GET", where)
+    assert read_index(await answer.read(), None).commands[0] == Command(2_000_000, "ls")
+    assert [record["outcome"] for _, record in at.records] == ["refused", "done", "done"]
 
 
 async def test_a_call_without_proof_gets_nothing(library, at):

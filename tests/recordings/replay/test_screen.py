@@ -35,6 +35,10 @@ DRAWN = [
     (b"shell\x1b[?1049h\x1b[2J\x1b[Hvim\x1b[?1049l!", ("shell!", "", "", "")),
     (b"shell\x1b[?1049hvim", ("     vim", "", "", "")),
     (b"\x1b[4;1Hz\x1b[2S", ("", "z", "", "")),
+    (b"abc\r\x1b[M", ("", "", "", "")),
+    (b"abc\r\n\ndef\x1b[2;1H\x1b[M", ("abc", "def", "", "")),
+    (b"\x1b[3;1Habc\x1b[H\x1b[L", ("", "", "", "abc")),
+    (b"a" * 20 + b"\x1b[1;3H\x1b[4hb", ("aab" + 17 * "a", "", "", "")),
     (b"z\x1b[2T", ("", "", "z", "")),
     (b"\x1b(0qqx\x1b(Bq", ("──│q", "", "", "")),
     (b"ab\x1b[1;1H\x1b[4hX\x1b[4lY", ("XYb", "", "", "")),
@@ -173,6 +177,13 @@ def test_resizes_between_anything_raise_nothing(steps):
     assert len(terminal.rows()) == terminal.display.lines
 
 
+def test_a_cursor_is_hidden_until_it_is_shown_whatever_is_restored():
+    for data in (b"\x1b7\x1b[?25l\x1b8", b"\x1b[?1049h\x1b[?25l\x1b[?1049l"):
+        terminal = Terminal()
+        terminal.feed(0, data)
+        assert terminal.display.cursor.hidden
+
+
 def test_a_flood_of_marks_on_one_letter_costs_nothing():
     assert len(rows(("x" + "\u0330" * 100_000).encode())[0]) <= 1 + MAX_COMBINING
 
@@ -192,6 +203,8 @@ def test_where_pyte_knows_a_sequence_the_screen_is_pytes(pieces):
     ours = Terminal(size=(7, 3))
     for piece in pieces:
         stream.feed(piece)
+        for y in range(3):
+            theirs.buffer[y].pop(7, None)  # what pyte forgets: a cell over the edge, a row that was never drawn on
         ours.feed(0, piece.encode())
     cells = [[theirs.buffer[y][x] for x in range(7)] for y in range(3)]
     assert [[ours.display.buffer[y][x] for x in range(7)] for y in range(3)] == cells
