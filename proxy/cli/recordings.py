@@ -23,6 +23,8 @@ from proxy.cli.terminal_player import RESET, highlighted
 from recordings.audit.question import moment as time_from
 from recordings.audit.row import harmless
 from recordings.errors import QuestionError, RecordingsError
+from recordings.recorder.footer import Footer
+from recordings.recorder.head import RecordingHead
 from recordings.recorder.moment import OUTPUT
 from recordings.replay.search import Hit, hits
 from recordings.replay.shelf import Wanted
@@ -104,11 +106,12 @@ def ls(*, directory: Path | None, server: str | None, limit: int, form: str, **a
     now = clock()
     if not fields:
         say("No recording fits. Each option narrows: leave one out, or look further back with --since.")
+    if not fields and form not in ("json", "yaml"):
         return 1
     click.echo(show([row_of(one, now) for one in fields], COLUMNS, form, now, {"started": rfc3339}), nl=False)
     if more:
         say(f"The newest {limit} of more; the filters and --until narrow, --limit shows more.")
-    return 0
+    return 0 if fields else 1
 
 
 @command.command("show", epilog=examples("kwit recordings show 4kq2…"))
@@ -120,32 +123,56 @@ def describe(*, recording: str, directory: Path | None, server: str | None, form
     with _readable():
         one = opened(recording, directory, server)
         lines = [line for line in transcript(one.head, one.moments()) if line.origin is Origin.COMMAND]
-    end = None if one.footer is None else {"ended": one.footer.ended, "exit_code": one.footer.exit_code}
-    facts: dict[str, Any] = {
-        "id": one.head.id,
-        "user": one.head.username,
-        "cluster": one.head.cluster,
-        "namespace": one.head.namespace,
-        "pod": one.head.pod,
-        "container": one.head.container,
-        "command": " ".join(one.head.command) or one.head.subresource,
-        "started": rfc3339(one.head.started),
-        "source": one.head.source,
-        "role": one.head.role,
-        "request": one.head.audit_id,
-        "end": end or "none: it is still being made, or was interrupted",
-        "commands": [{"at": line.at / 1_000_000, "text": line.text} for line in lines],
-    }
+    facts = _facts(one.head, one.footer)
     if form in ("json", "yaml"):
-        click.echo(structured(facts, form))
+        commands = [{"at": line.at / 1_000_000, "text": line.text} for line in lines]
+        click.echo(structured(facts | {"commands": commands}, form))
         return
-    commands = facts.pop("commands")
+    if form == "name":
+        click.echo(one.head.id)
+        return
     for name, value in facts.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
-        click.echo(f"{name + ':':<11} {harmless(str(text))}")
-    click.echo("commands:   (a guess from keys and echo)" if commands else "commands:   none that could be told")
-    for typed in commands:
-        click.echo(f"  {_time(int(typed['at'] * 1_000_000))}  {typed['text']}")
+        if value not in ("", None):
+            click.echo(f"{name + ':':<11} {harmless(_ending(value) if isinstance(value, dict) else str(value))}")
+    if one.footer is None:
+        click.echo("end:        none: it is still being made, or was interrupted")
+    if one.head.hides_input:
+        click.echo("input:      what did not come back on the screen is kept as its length")
+    click.echo("commands:   (a guess from keys and echo)" if lines else "commands:   none that could be told")
+    for line in lines:
+        click.echo(f"  {_time(line.at)}  {line.text}")
+
+
+def _facts(head: RecordingHead, footer: Footer | None) -> dict[str, Any]:
+    end = {} if footer is None else {key: getattr(footer, key) for key in ("ended", "exit_code", "message", "why")}
+    return {
+        "id": head.id,
+        "user": head.username,
+        "cluster": head.cluster,
+        "namespace": head.namespace,
+        "pod": head.pod,
+        "container": head.container,
+        "command": " ".join(head.command) or head.subresource,
+        "started": rfc3339(head.started),
+        "seconds": None if footer is None else footer.duration / 1_000_000,
+        "received": None if footer is None else footer.received,
+        "sent": None if footer is None else footer.sent,
+        "source": head.source,
+        "role": head.role,
+        "request": head.audit_id,
+        "end": end or None,
+    }
+
+
+def _ending(end: dict[str, Any]) -> str:
+    """`exited, exit code 3`; of texts what there is."""
+    parts = [
+        end["ended"],
+        "" if end["exit_code"] is None else f"exit code {end['exit_code']}",
+        end["message"],
+        end["why"],
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 @command.command("text", epilog=examples("kwit recordings text 4kq2… | grep passwd"))
@@ -171,7 +198,10 @@ def search(
         raise Problem("search for what? Give a text", exit_code=2)
     if recording is not None:
         with _readable():
-            return _told(opened(recording, directory, server), wanted)
+            code = _told(opened(recording, directory, server), wanted)
+        if code:
+            say("Nowhere in this recording.")
+        return code
     place = source(directory, server)
     fields, more = place.rows(_wanted({**asked, "text": wanted}), limit)
     for one in fields:
@@ -179,6 +209,10 @@ def search(
             _told(place.open(one["head"]["id"]), wanted)
     if more:
         say(f"The newest {limit} recordings of more; the filters and --until narrow.")
+    if not fields:
+        say(
+            "Nowhere in the recordings that fit. Each option narrows: leave one out, or look further back with --since."
+        )
     return 0 if fields else 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,10 +34,24 @@ class Footer:
 MAX_INDEX = 4_096
 
 
-def index_of(chunks: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Every chunk's (time, offset), thinned evenly."""
-    step = -(-len(chunks) // MAX_INDEX) or 1
-    return tuple(chunks[::step])
+class ChunkIndex:
+    """Every chunk's (time, offset), thinned evenly while it grows: no larger for ten gigabytes than for one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept: list[tuple[int, int]] = []
+        self._step = 1
+
+    def add(self, at: int, offset: int) -> None:
+        if self.count % self._step == 0:
+            self._kept.append((at, offset))
+        self.count += 1
+        if len(self._kept) > MAX_INDEX:
+            self._kept = self._kept[::2]
+            self._step *= 2
+
+    def entries(self) -> tuple[tuple[int, int], ...]:
+        return tuple(self._kept)
 
 
 def head_payload(head: RecordingHead) -> bytes:

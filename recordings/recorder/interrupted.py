@@ -14,7 +14,7 @@ from pathlib import Path
 from recordings.audit.new_file import sync_directory
 from recordings.recorder.chunks import moments, span
 from recordings.recorder.directory import RecordingDirectory
-from recordings.recorder.footer import Footer, footer_payload, index_of, read_head
+from recordings.recorder.footer import ChunkIndex, Footer, footer_payload, read_head
 from recordings.recorder.frames import Frame, FrameKind, RecordingDamagedError, frames, sealed
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.moment import OUTPUT, Kind
@@ -58,14 +58,14 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
     with path.open("r+b") as file:
         head: RecordingHead | None = None
         last: Frame | None = None
-        index: list[tuple[int, int]] = []
+        index = ChunkIndex()
         carried = _Carried()
         with suppress(RecordingDamagedError):  # what is behind the last whole frame is cut
             for frame in frames(file):
                 if frame.kind is FrameKind.HEAD and last is None:
                     head = read_head(frame.payload)
                 elif frame.kind is FrameKind.CHUNK:
-                    index.append((span(frame.payload)[0], frame.offset))
+                    index.add(span(frame.payload)[0], frame.offset)
                     carried.add(frame.payload)
                 last = Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)
         if head is None or last is None:
@@ -73,7 +73,7 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
             return None
         if last.kind is not FrameKind.FOOTER:
             footer = Footer(
-                Ended.UNKNOWN, None, "", WHY, carried.received, carried.sent, carried.last, len(index), index_of(index)
+                Ended.UNKNOWN, None, "", WHY, carried.received, carried.sent, carried.last, index.count, index.entries()
             )
             data, _ = sealed(last.digest, FrameKind.FOOTER, footer_payload(footer))
             file.truncate(last.end)
@@ -85,7 +85,7 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
     seconds = carried.last / 1_000_000
-    counts = (len(index), carried.received, carried.sent, seconds)
+    counts = (index.count, carried.received, carried.sent, seconds)
     return head, Sealed(head.id, digest, size, *counts, Outcome(Ended.UNKNOWN), interrupted=True)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from recordings.audit.disk import Disk, RealDisk, check_whole
 from recordings.recorder.chunks import ChunkPacker
 from recordings.recorder.directory import SUFFIX, day_of
-from recordings.recorder.footer import Footer, footer_payload, head_payload, index_of
+from recordings.recorder.footer import ChunkIndex, Footer, footer_payload, head_payload
 from recordings.recorder.frames import MAGIC, START, FrameKind, sealed
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.interrupted import mark_open, unmark
@@ -41,7 +41,7 @@ class _File:
     digest: bytes
     whole: Any = field(default_factory=sha256)
     size: int = 0
-    chunks: list[tuple[int, int]] = field(default_factory=list)
+    chunks: ChunkIndex = field(default_factory=ChunkIndex)
     cause: str = ""
     """Why it failed. The loop learns of it later than the thread, which by then has more jobs of the same recording: a
     sync behind a chunk that was lost, or behind a sync that failed, must not succeed."""
@@ -203,7 +203,7 @@ class RecordingStore:
             file = _file(recorder)
             if recorder.tar_rows is not None:
                 recorder.tar_rows.feed(tar)
-            file.chunks.append((first, file.size))
+            file.chunks.add(first, file.size)
             self._frame(file, FrameKind.CHUNK, self._packer.packed(first, last, raw))
         except RecordingFailedError:
             return
@@ -243,8 +243,8 @@ class RecordingStore:
             recorder.received,
             recorder.sent,
             elapsed,
-            len(file.chunks),
-            index_of(file.chunks),
+            file.chunks.count,
+            file.chunks.entries(),
         )
         self._frame(file, FrameKind.FOOTER, footer_payload(footer))
         self._disk.sync(file.fd)
@@ -253,7 +253,7 @@ class RecordingStore:
             recorder.head.id,
             file.whole.hexdigest(),
             file.size,
-            len(file.chunks),
+            file.chunks.count,
             recorder.received,
             recorder.sent,
             elapsed / 1_000_000,

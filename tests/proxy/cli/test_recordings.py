@@ -52,6 +52,8 @@ def test_each_form_is_for_its_reader(folder, capsys):
 def test_no_recording_is_exit_code_1_and_a_time_that_is_none_is_2(folder, capsys):
     assert run(["recordings", "ls", "--dir", folder, "--user", "eve"]) == 1
     assert "No recording fits" in capsys.readouterr().err
+    assert run(["recordings", "ls", "--dir", folder, "--user", "eve", "-o", "json"]) == 1
+    assert capsys.readouterr().out == "[]\n"
     assert run(["recordings", "ls", "--dir", folder, "--since", "soon"]) == 2
     assert run(["recordings", "ls", "--dir", folder, "--limit", "1"]) == 0
     assert "newest 1 of more" in capsys.readouterr().err
@@ -61,11 +63,23 @@ def test_show_names_the_commands_as_a_guess(folder, capsys):
     assert run(["recordings", "show", HEAD.id, "--dir", folder]) == 0
     shown = capsys.readouterr().out
     assert "user:       ada@example.com" in shown
-    assert "end:        ended exited, exit_code 3" in shown
+    assert "end:        exited, exit code 3\n" in shown
+    assert "seconds:    10.3" in shown
+    assert "role:" not in shown
     assert "a guess" in shown
     assert "  00:00:02  ls\n  00:00:04  cat file\\ one\n" in shown
     assert run(["recordings", "show", HEAD.id, "--dir", folder, "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["commands"][0] == {"at": 2.0, "text": "ls"}
+    assert run(["recordings", "show", HEAD.id, "--dir", folder, "-o", "name"]) == 0
+    assert capsys.readouterr().out == f"{HEAD.id}\n"
+
+
+def test_examples_stand_in_lines_of_their_own(capsys):
+    for words in (["recordings"], ["audit"]):
+        run([*words, "--help"])
+        shown = capsys.readouterr().out
+        assert "\\b" not in shown
+        assert f"\n    kwit {words[0]} " in shown
 
 
 def test_text_is_what_was_drawn_and_input_only_where_it_is_asked_for(folder, capsys):
@@ -85,7 +99,9 @@ def test_search_tells_when_in_all_or_in_one(folder, capsys):
     assert run(["recordings", "search", "secret", HEAD.id, "--dir", folder]) == 0
     assert "00:00:04  drawn    secret" in capsys.readouterr().out
     assert run(["recordings", "search", "nowhere", "--dir", folder]) == 1
+    assert "Nowhere in the recordings that fit" in capsys.readouterr().err
     assert run(["recordings", "search", "nowhere", HEAD.id, "--dir", folder]) == 1
+    assert capsys.readouterr().err == "Nowhere in this recording.\n"
     assert run(["recordings", "search", "", "--dir", folder]) == 2
 
 

@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.recorder.footer import MAX_INDEX, Footer, footer_payload, head_payload, index_of, read_footer, read_head
+from recordings.recorder.footer import MAX_INDEX, ChunkIndex, Footer, footer_payload, head_payload, read_footer, read_head
 from recordings.recorder.frames import RecordingDamagedError
 from tests.recordings.recorder.test_store import head
 
@@ -33,7 +35,12 @@ def test_what_a_later_version_adds_is_passed_over():
 @given(st.integers(0, 40_000))
 def test_an_index_is_thinned_and_begins_at_the_first_chunk(count):
     chunks = [(number, number * 10) for number in range(count)]
-    index = index_of(chunks)
-    assert len(index) <= MAX_INDEX
+    growing = ChunkIndex()
+    for one in chunks:
+        growing.add(*one)
+    index = growing.entries()
+    assert growing.count == count
+    assert min(count, MAX_INDEX // 2) <= len(index) <= MAX_INDEX
+    assert len({after[0] - before[0] for before, after in pairwise(index)}) <= 1
     assert index[:1] == tuple(chunks[:1])
     assert set(index) <= set(chunks)
