@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.moment import OUTPUT, Kind, Moment
@@ -102,7 +103,7 @@ class _Drawing:
         for y in sorted(display.dirty):
             if y < display.lines:
                 row = _row(display, y)
-                if row != self._told.get(y, ()):
+                if row is not (before := self._told.get(y, ())) and row != before:
                     self._told[y] = row
                     yield y, row
 
@@ -114,13 +115,19 @@ def _offset(display: Display) -> int:
 
 
 def _row(display: Display, y: int) -> Row:
-    """Without plain blanks at its end."""
-    cells = display.buffer.get(y)
+    """Without plain blanks at its end; remembered with the row, since most rows only move."""
+    cells: Any = display.buffer.get(y)
+    if cells is None:
+        return ()
+    known: Row | None = getattr(cells, "runs", None)
+    if known is None:
+        known = cells.runs = _runs(display, cells)
+    return known
+
+
+def _runs(display: Display, cells: Any) -> Row:
     runs: list[tuple[str, Style]] = []
-    for x in range(max(cells) + 1 if cells else 0):
-        if x >= display.columns:
-            break
-        assert cells is not None
+    for x in range(min(max(cells) + 1, display.columns) if cells else 0):
         cell = cells.get(x) or display.default_char
         style = Style(cell.fg, cell.bg, cell.bold, cell.italics, cell.underscore, cell.strikethrough, cell.reverse)
         if runs and runs[-1][1] == style:

@@ -20,7 +20,7 @@ from recordings.errors import RecordingsError
 from recordings.recorder.footer import Footer
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.moment import Moment
-from recordings.replay.frames import Frame, Style, frames
+from recordings.replay.frames import Row, Style, frames
 from recordings.replay.transcript import Line, Origin
 
 MAX_PAGE_CHARS = 64 * 1024 * 1024
@@ -58,14 +58,14 @@ def page(
 def _data(
     head: RecordingHead, moments: Iterable[Moment], footer: Footer | None, lines: Sequence[Line], with_input: bool
 ) -> str:
-    styles: dict[Style, int] = {}
+    rows = _Rows()
     drawn: list[str] = []
     size = last = 0
     for frame in frames(head, moments):
-        text = _json(_frame(frame, styles))
+        text = _json([frame.at, [n for y, row in frame.rows for n in (y, rows.number(row))], frame.cursor, frame.size])
         size += len(text)
         last = frame.at
-        if size > MAX_PAGE_CHARS:
+        if size + rows.chars > MAX_PAGE_CHARS:
             raise PageTooLargeError(
                 "the recording draws more than a page can hold; export it as asciicast, which has no limit"
             )
@@ -74,22 +74,37 @@ def _data(
     facts = {
         "about": _about(head, footer),
         "duration": footer.duration if footer else last,
-        "styles": [_style(style) for style in styles],
-        "commands": [[line.at, line.text] for line in lines if line.origin is Origin.COMMAND],
+        "styles": [_style(style) for style in rows.styles],
+        "commands": sorted([line.at, line.text] for line in lines if line.origin is Origin.COMMAND),
         "lines": [[line.at, line.text] for line in sorted(lines, key=lambda line: line.at) if line.origin in kept],
     }
-    return f'{_json(facts)[:-1]},"frames":[{",".join(drawn)}]}}'
+    return f'{_json(facts)[:-1]},"rows":[{",".join(rows.drawn)}],"frames":[{",".join(drawn)}]}}'
 
 
-def _frame(frame: Frame, styles: dict[Style, int]) -> list[Any]:
-    """`[at, [[row, [text, style, text, style …]] …], cursor, size]`."""
-    rows = []
-    for y, row in frame.rows:
-        runs: list[str | int] = []
-        for text, style in row:
-            runs += [text, styles.setdefault(style, len(styles))]
-        rows.append([y, runs])
-    return [frame.at, rows, frame.cursor, frame.size]
+class _Rows:
+    """Each different row once, as `[text, style, text, style …]`: what scrolls stands in many places of a screen. A
+    frame is `[at, [row of the screen, number of a row here …], cursor, size]`.
+    """
+
+    def __init__(self) -> None:
+        self.styles: dict[Style, int] = {}
+        self.drawn: list[str] = []
+        self.chars = 0
+        self._numbers: dict[Row, int] = {}
+        self._same: dict[int, tuple[Row, int]] = {}
+        """By identity, since most were just told; each is held, so that no other one gets its id."""
+
+    def number(self, row: Row) -> int:
+        same = self._same.get(id(row))
+        if same is not None:
+            return same[1]
+        number = self._numbers.setdefault(row, len(self.drawn))
+        if number == len(self.drawn):
+            runs = [part for text, style in row for part in (text, self.styles.setdefault(style, len(self.styles)))]
+            self.drawn.append(_json(runs))
+            self.chars += len(self.drawn[-1])
+        self._same[id(row)] = (row, number)
+        return number
 
 
 def _style(style: Style) -> list[str | int]:

@@ -140,6 +140,15 @@ class Display(pyte.Screen):
         row = self.buffer[self.cursor.y]
         if getattr(row, "since", None) is None:
             row.since = self.now
+        row.runs = None
+        if self.cursor.y and not piece.isascii():
+            self._edited(self.cursor.y - 1)  # a mark may belong to the last character of the row before
+
+    def _edited(self, y: int) -> None:
+        """What `frames` remembers of a row holds no more; rows that only move keep it."""
+        row: Any = self.buffer.get(y)
+        if row is not None:
+            row.runs = None
 
     def _draw_simply(self, piece: str, row: Any) -> bool:
         """Do what pyte does, twenty times faster, where nothing is special: ASCII, replacing, within the row."""
@@ -218,20 +227,24 @@ class Display(pyte.Screen):
     def insert_characters(self, count: int | None = None) -> None:
         self._tell_if(self.cursor.y, self.cursor.x, self.columns)
         super().insert_characters(count)
+        self._edited(self.cursor.y)
         self.buffer[self.cursor.y].pop(self.columns, None)  # pyte keeps one that was pushed over the edge
 
     def delete_characters(self, count: int | None = None) -> None:
         self._tell_if(self.cursor.y, self.cursor.x, self.columns)
         super().delete_characters(count)
+        self._edited(self.cursor.y)
 
     def erase_characters(self, count: int | None = None) -> None:
         self._tell_if(self.cursor.y, self.cursor.x, self.cursor.x + (count or 1))
         super().erase_characters(count)
+        self._edited(self.cursor.y)
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         start, end = {0: (self.cursor.x, self.columns), 1: (0, self.cursor.x + 1)}.get(how, (0, self.columns))
         self._tell_if(self.cursor.y, start, end)
         super().erase_in_line(how, private)
+        self._edited(self.cursor.y)
         if how != 1:
             self._parted(self.cursor.y)
 
@@ -239,6 +252,7 @@ class Display(pyte.Screen):
         self.tell_all()
         super().erase_in_display(how, *more, **named)
         for y in range(self.lines):
+            self._edited(y)
             if not self.text(y):
                 self._parted(y)
 
@@ -248,7 +262,9 @@ class Display(pyte.Screen):
         rows, width = lines or self.lines, columns or self.columns
         gone = max(0, self.cursor.y - (rows - 1))
         kept = {y - gone: row for y, row in self.buffer.items() if 0 <= y - gone < rows}
+        row: Any
         for row in kept.values():
+            row.runs = None
             for x in [x for x in row if x >= width]:
                 del row[x]
         self.buffer.clear()

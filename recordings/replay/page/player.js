@@ -14,7 +14,7 @@
   const frames = data.frames;
   const duration = Math.max(data.duration, frames.length ? frames[frames.length - 1][0] : 0, 1);
 
-  let position = 0, playing = false, shown = -1, rows = [], size = [80, 24], cursor = null, before = 0, hits = [];
+  let position = 0, playing = false, shown = -1, rows = [], size = [80, 24], cursor = null, before = 0, hits = [], commands = [], now;
 
   const colour = (name, fallback) => name === "default" ? fallback : COLOURS[name] || (/^[0-9a-f]{6}$/i.test(name) ? "#" + name : fallback);
 
@@ -71,7 +71,7 @@
       for (let i = shown + 1; i <= wanted; i++) {
         const [, changed, at, newSize] = frames[i];
         if (newSize) { size = newSize; rows.length = Math.min(rows.length, size[1]); }
-        for (const [y, runs] of changed) rows[y] = runs;
+        for (let n = 0; n < changed.length; n += 2) rows[changed[n]] = data.rows[changed[n + 1]];
         cursor = at;
       }
       shown = wanted;
@@ -83,10 +83,19 @@
     byId("seek").value = position;
     byId("clock").textContent = clock(position) + " / " + clock(duration);
     byId("toggle").textContent = playing ? "Pause" : position >= duration ? "Again" : "Play";
-    for (const item of document.querySelectorAll("li")) item.classList.toggle("now", Number(item.dataset.at) === mark(position));
+    const item = commands[last(position)];
+    if (item !== now) {
+      if (now) now.classList.remove("now");
+      if (item) item.classList.add("now");
+      now = item;
+    }
   }
 
-  const mark = (time) => data.commands.reduce((last, [at]) => at <= time ? at : last, -1);
+  function last(time) {
+    let low = 0, high = data.commands.length;
+    while (low < high) { const middle = (low + high) >> 1; if (data.commands[middle][0] <= time) low = middle + 1; else high = middle; }
+    return low - 1;
+  }
 
   function clock(time) {
     const seconds = Math.floor(time / SECOND), pad = (n) => String(n).padStart(2, "0");
@@ -140,7 +149,6 @@
 
   function item(at, text, from, to) {
     const element = document.createElement("li"), time = document.createElement("time");
-    element.dataset.at = at;
     time.textContent = clock(at);
     const body = document.createElement("span");
     if (to > from) {
@@ -189,7 +197,8 @@
     pair.append(term, text);
     byId("about").append(pair);
   }
-  byId("commands").replaceChildren(...data.commands.map(([at, text]) => item(at, text, 0, 0)));
+  commands = data.commands.map(([at, text]) => item(at, text, 0, 0));
+  byId("commands").replaceChildren(...commands);
   byId("seek").max = duration;
   byId("seek").addEventListener("input", () => seek(Number(byId("seek").value)));
   byId("toggle").addEventListener("click", () => { toggle(); byId("toggle").blur(); });

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.recorder.footer import MAX_INDEX, ChunkIndex, Footer, footer_payload, head_payload, read_footer, read_head
+from recordings.recorder.footer import (
+    MAX_INDEX,
+    ChunkIndex,
+    Footer,
+    footer_payload,
+    head_payload,
+    read_footer,
+    read_head,
+)
 from recordings.recorder.frames import RecordingDamagedError
 from tests.recordings.recorder.test_store import head
 

@@ -1,13 +1,13 @@
 """A recording drawn beforehand, frame by frame."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recordings.recorder.moment import OUTPUT, Kind, Moment
 from recordings.replay.frames import FRAME_MICROSECONDS, PLAIN, Frame, Style, frames
 from recordings.replay.screen import Terminal
 from tests.recordings.replay.conversation import HEAD, PIPED, SHELL, other, said
-from tests.recordings.replay.test_screen import DRAWN, WIPED
+from tests.recordings.replay.test_screen import DRAWN, SHARED, WIPED
 
 
 def played(moments, head=HEAD) -> list[str]:
@@ -61,6 +61,21 @@ def test_frames_lose_nothing_whatever_is_drawn(pieces):
     for piece in pieces:
         terminal.feed(0, piece)
     assert played([said(at + 1, piece) for at, piece in enumerate(pieces)]) == list(terminal.rows())
+
+
+@given(st.lists(st.sampled_from(SHARED), max_size=25))
+@example(["abc", "\x1b[2K"])
+@example(["abc", "\x1b[H", "\x1b[2@"])
+@example(["abc", "\x1b[H", "\x1b[2P"])
+@example(["abc", "\x1b[H", "\x1b[2X"])
+@example(["abc", "\x1b[2J"])
+@example(["xxxxxxxe", "\u0301"])
+def test_a_row_that_is_remembered_is_forgotten_when_it_is_edited(pieces):
+    size = other(0, Kind.RESIZE, b"8x3")
+    terminal = Terminal(size=(8, 3))
+    for piece in pieces:
+        terminal.feed(0, piece.encode())
+    assert played([size, *(said(at + 1, piece.encode()) for at, piece in enumerate(pieces))]) == list(terminal.rows())
 
 
 def test_without_a_terminal_there_are_no_stairs():

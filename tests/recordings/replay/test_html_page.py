@@ -10,10 +10,11 @@ import pytest
 
 from recordings.audit.row import harmless
 from recordings.recorder.footer import Footer
+from recordings.recorder.moment import Kind
 from recordings.replay import html_page
 from recordings.replay.html_page import PageTooLargeError, page
 from recordings.replay.transcript import transcript
-from tests.recordings.replay.conversation import HEAD, SHELL, said
+from tests.recordings.replay.conversation import HEAD, SHELL, other, said
 
 FOOTER = Footer("exited", 3, "", "", received=1, sent=2, duration=11_000_000, chunks=1)
 
@@ -44,6 +45,14 @@ def test_the_page_holds_what_was_drawn_the_commands_and_how_it_ended():
     assert data["duration"] == 11_000_000
     assert data["frames"][0] == [0, [], [0, 0], [40, 10]]
     assert data["styles"][0] == ["default", "default", 0]
+
+
+def test_a_row_that_only_moves_stands_in_the_page_once():
+    data = held(made([other(0, Kind.RESIZE, b"20x3"), *(said(n, b"\r\nrow %d" % n) for n in range(1, 9))]))
+    assert sorted(row[0] for row in data["rows"] if row) == [f"row {n}" for n in range(1, 9)]
+    assert data["frames"][-1][1] == [
+        place for y, n in enumerate((6, 7, 8)) for place in (y, data["rows"].index([f"row {n}", 0]))
+    ]
 
 
 def test_input_is_left_out_unless_asked_for():
