@@ -15,11 +15,12 @@ from pathlib import Path
 import click
 
 from proxy.cli.client.problem import Problem
+from proxy.cli.client.terminal import say
 from proxy.cli.recordings_source import Recording, opened_file, source, source_options
 from proxy.cli.terminal_player import Look, Player
 from recordings.errors import RecordingsError
 from recordings.recorder.head import ID
-from recordings.recorder.moment import Moment
+from recordings.recorder.moment import OUTPUT, Moment
 from recordings.replay.play_index import index_of
 from recordings.replay.search import among
 from recordings.replay.timeline import MAX_SPEED, MIN_SPEED
@@ -97,6 +98,9 @@ def _play(recording: Recording, look: Look) -> None:
             known.extend(transcript(recording.head, moments))
         return known
 
+    if not any(one.kind in OUTPUT for one in moments):
+        say("Nothing was shown in this recording; `kwit recordings show` says what it is of.")
+        return
     kept = recording.index()
     with _raw_terminal() as glass:
         Player(

@@ -238,7 +238,7 @@ class Player:
         words = [
             f"{_time(clock.position)} / {_time(clock.duration)}",
             f"{clock.speed:g}x",
-            _too_small(recorded, (columns, rows)),
+            "" if self._note else _too_small(recorded, (columns, rows)),
             self._note or "paused; ? for keys",
         ]
         plain = "  ".join(word for word in words if word)

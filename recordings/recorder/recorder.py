@@ -170,7 +170,8 @@ class Recorder:
     def _keep(self, at: int, kept: Iterable[Kept]) -> None:
         for kind, data in kept:
             self._add(at, kind, data)
-        self._flush_later()
+        if not self.is_waiting:
+            self._flush_later()
 
     def _count(self, side: Side, size: int) -> None:
         if side is Side.CLIENT:
@@ -185,10 +186,11 @@ class Recorder:
         builder.add(at, kind, data)
         if len(builder) >= CHUNK_BYTES:
             self._hand_over()
-        self._flush_later()
+        if not self.is_waiting:
+            self._flush_later()
 
     def _flush_later(self) -> None:
-        if not self.is_waiting and (self._builder or self._echo):
+        if self._builder or self._echo:
             self.is_waiting = True
             self._keeper.flush_later(self)
 

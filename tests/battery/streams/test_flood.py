@@ -44,15 +44,16 @@ async def test_memory_does_not_grow_with_what_is_recorded(tmp_path):
         tmp_path, loop=asyncio.get_running_loop(), mono=time.monotonic, max_bytes=FLOOD, writer="node-0"
     )
     recorder = await store.open(HEAD)
-    early = 0
+    piece, early = StreamData(Side.SERVER, 1, Role.STDOUT, PIECE), 0
+    while recorder.sent + len(PIECE) <= FLOOD:
+        recorder.take([piece])
+        early = resident() if not early and recorder.sent > FLOOD // 4 else early
+        if recorder.backlog > MAX_BACKLOG:
+            drained = asyncio.Event()
+            recorder.when_drained(drained.set)
+            await drained.wait()
     with pytest.raises(RecordingLimitError, match=f"may carry {FLOOD} bytes"):
-        while True:
-            recorder.take([StreamData(Side.SERVER, 1, Role.STDOUT, PIECE)])
-            early = resident() if not early and recorder.sent > FLOOD // 4 else early
-            if recorder.backlog > MAX_BACKLOG:
-                drained = asyncio.Event()
-                recorder.when_drained(drained.set)
-                await drained.wait()
+        recorder.take([piece, piece])
     sealed = await recorder.close(Outcome(Ended.UNKNOWN), "limit")
     assert resident() - early < MAX_GROWTH
     await store.close()

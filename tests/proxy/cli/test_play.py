@@ -50,6 +50,16 @@ async def test_at_a_terminal_it_plays_and_leaves_the_terminal_as_it_was(path, mo
     assert "\x1b[31m" not in shown
 
 
+async def test_a_recording_that_shows_nothing_says_so(tmp_path, monkeypatch, capsys):
+    library = Library(tmp_path)
+    await library.add(HEAD, [])
+    await library.close()
+    for one in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(one, "isatty", lambda: True)
+    assert run(["play", HEAD.id, "--dir", str(tmp_path)]) == 0
+    assert "Nothing was shown in this recording" in capsys.readouterr().err
+
+
 async def test_more_than_can_be_held_is_said_so(path, monkeypatch):
     monkeypatch.setattr(play, "MAX_PLAYED_BYTES", 3)
     with pytest.raises(Exception, match="holds more than"):
