@@ -26,6 +26,7 @@ from proxy.log_writer import LogWriter
 from proxy.metrics import Metrics
 from proxy.serving import ServingCertificate, hosts_of, names_of
 from proxy.status import Refusal
+from proxy.streams.pod_facts import PodReader
 from proxy.streams.streaming import Streaming
 from proxy.upstream import UpstreamPool
 from recordings.audit.record import Outcome, RecordType
@@ -113,6 +114,14 @@ class KubeServer:
             random=RandomBlock(os.urandom),
             metrics=self.metrics,
             still=still,
+            pods=PodReader(
+                (authentication, request_info, roles),
+                self._pool,
+                audit,
+                loop=self._loop,
+                clock=self._clock,
+                random=RandomBlock(os.urandom),
+            ),
         )
         origin = OriginFilter(
             hosts_of(config.kube.url, config.kube.address),

@@ -224,6 +224,8 @@ def row_of(fields: dict[str, Any], now: float) -> dict[str, Any]:
         "namespace": head["namespace"],
         "pod": head["pod"],
         "container": head.get("container", ""),
+        "node": end.get("node", ""),
+        "image": end.get("image", ""),
         "command": " ".join(head.get("command", ())) or head["subresource"],
         "duration": None if length is None else length / 1_000_000,
         "exit": end.get("exit_code") if end.get("ended") == "exited" else (end.get("ended") or "live"),

@@ -17,6 +17,7 @@ from proxy.relay import End, RelayResult
 from proxy.status import RETRY_AFTER_SECONDS, Refusal, response
 from proxy.streams.handshake import Upgrade, UpgradeRefusedError, read_upgrade, upgrade_lines
 from proxy.streams.live_streams import LiveStreams
+from proxy.streams.pod_facts import PodReader
 from proxy.streams.port_policy import PortRefusedError, check_port
 from proxy.streams.stream_relay import StreamRelay
 from proxy.streams.upstream_stream import UpstreamStream
@@ -56,14 +57,16 @@ class Streaming:
         random: Callable[[int], bytes],
         metrics: Metrics,
         still: Callable[[RequestContext], Refusal | None],
+        pods: PodReader | None = None,
     ) -> None:
-        """`still`: why a request that passed once would not pass now."""
+        """`still`: why a request that passed once would not pass now. `pods` asks what a recording is of."""
         self._store = store
         self._pool = pool
         self._audit = audit
         self._loop = loop
         self._random = random
         self._metrics = metrics
+        self._pods = pods
         self.live = LiveStreams(lambda context: audit.unavailable() or still(context))
 
     def prepare(self, context: RequestContext) -> Refusal | None:
@@ -180,8 +183,15 @@ class Streaming:
             stream.timer.cancel()
         if stream.recorder is not None:
             stream.result.annotations[RECORDING] = stream.recorder.head.id
+            if self._pods is not None:
+                self.run_for(stream, self._learn(self._pods, stream, stream.recorder))
         with suppress(LogUnavailableError):  # the sweep ends the stream within a second; the outcome is owed
             self._audit.started(stream.context, stream.result)
+
+    async def _learn(self, pods: PodReader, stream: StreamRelay, recorder: Recorder) -> None:
+        facts = await pods.read(stream.context)
+        recorder.image, recorder.node = facts.image, facts.node
+        stream.result.annotations |= facts.annotations()
 
     def stream_ended(self, stream: StreamRelay) -> None:
         if stream.timer is not None:
@@ -191,6 +201,8 @@ class Streaming:
     async def _finish(self, stream: StreamRelay) -> None:
         """Seal the recording, write its records, then let the client go."""
         result, context = stream.result, stream.context
+        if self._pods is not None:
+            self._pods.forget(context)
         try:
             if stream.recorder is not None:
                 await self._seal(stream, stream.recorder)

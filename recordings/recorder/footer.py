@@ -29,6 +29,9 @@ class Footer:
     chunks: int
     index: tuple[tuple[int, int], ...] = ()
     """(time of the first moment in microseconds, offset) of every n-th chunk, so that at most 4,096 stand here."""
+    image: str = ""
+    """Of the container, with the digest that ran; empty where it was not learnt while the stream was open."""
+    node: str = ""
 
 
 MAX_INDEX = 4_096

@@ -90,7 +90,9 @@ class Recorder:
         "cause",
         "handle",
         "head",
+        "image",
         "is_waiting",
+        "node",
         "received",
         "sent",
         "tar_rows",
@@ -101,6 +103,8 @@ class Recorder:
         self._handed = 0
         self.received = self.sent = 0
         self.cause = ""
+        self.image = self.node = ""
+        """Of the pod; whoever learns them sets them before the recording is closed."""
         self.handle: object = None
         self.is_waiting = False
         self._keeper = keeper

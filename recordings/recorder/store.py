@@ -245,6 +245,8 @@ class RecordingStore:
             elapsed,
             file.chunks.count,
             file.chunks.entries(),
+            recorder.image,
+            recorder.node,
         )
         self._frame(file, FrameKind.FOOTER, footer_payload(footer))
         self._disk.sync(file.fd)

@@ -120,6 +120,8 @@ def _about(head: RecordingHead, footer: Footer | None) -> list[list[str]]:
         "Person": head.username,
         "Cluster": head.cluster,
         "Pod": f"{head.namespace}/{head.pod}" + (f" ({head.container})" if head.container else ""),
+        "Image": footer.image if footer else "",
+        "Node": footer.node if footer else "",
         "Command": " ".join(head.command) or head.subresource,
         "Started": datetime.fromtimestamp(int(head.started), UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Ended": ended,

@@ -38,6 +38,7 @@ from proxy.listeners import KubeListener
 from proxy.metrics import Metrics
 from proxy.object_before import SUFFIX
 from proxy.received import BUFFER_BYTES
+from proxy.streams.pod_facts import PodReader
 from proxy.streams.streaming import Streaming
 from proxy.streams.upstream_stream import UpstreamStream
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
@@ -521,6 +522,7 @@ async def plane(
     roles: Policy = POLICY,
     recordings: Path | None = None,
     max_bytes: int = 1 << 30,
+    asks_for_pods: bool = False,
 ) -> AsyncIterator[Plane]:
     """A data plane with one person who may do everything. It is checked at the end.
 
@@ -547,6 +549,8 @@ async def plane(
     store = streaming = None
     if recordings is not None:
         store = RecordingStore(recordings, loop=real, mono=lambda: loop.now, max_bytes=max_bytes, writer="node-0")
+        steps = (authentication, request_info, role_steps)
+        pods = PodReader(steps, pool, audit, loop=as_loop, clock=lambda: NOW, random=os.urandom)
         streaming = Streaming(
             store,
             pool,
@@ -555,6 +559,7 @@ async def plane(
             random=os.urandom,
             metrics=metrics,
             still=lambda context: authentication.still(again := replace(context), NOW) or role_steps(again),
+            pods=pods if asks_for_pods else None,
         )
     journey = Journey(
         (OriginFilter(frozenset((HOST,)), frozenset((ORIGIN,))), authentication, request_info, role_steps),
