@@ -24,8 +24,8 @@ MAX_WAITING_BYTES = 16 * 1024
 """Typed and not come back; a terminal's own line holds 4 KiB (termios(3), canonical mode)."""
 MAX_WAITING_PARTS = 512
 """Runs of characters and keys in it: each piece of output looks at all of them."""
-MAX_SKIPPED_PARTS = 64
-"""So many may stay unechoed before those that came back: single keys of an editor before it takes text."""
+MAX_LOOKED_AT = 64
+"""Runs and keys of the last line in which what came back may begin; what is before them came back long ago, or not."""
 MAX_LINE_BYTES = 256
 """Of what was echoed on this line, for line editors that draw it again."""
 _PARTS = re.compile(rb"\x1b\[[0-?]*[@-~]|\x1bO[@-~]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+")
@@ -85,19 +85,31 @@ class Echo:
         return _joined(kept)
 
     def _echoed(self, line: bytes) -> list[Kept]:
+        """What was typed last, to its end; else the beginning of what waits longest. Nothing in between: a character
+        of a password must not be taken for one of what was typed behind it.
+        """
         if not line or not self._waiting:
             return []
-        parts: list[bytes] = []
-        for _, part in self._waiting:
-            if part in _ENTERS:
-                break
-            parts.append(part)
-        for first in range(min(len(parts), MAX_SKIPPED_PARTS)):
-            if not _is_key(parts[first]):
-                text = b"".join(part for part in parts[first:] if not _is_key(part))
-                if size := self._matched(line, text):
-                    return [*(self._given_up() for _ in range(first)), *self._came_back(size), *self._keys()]
-        return []
+        parts = [part for _, part in self._waiting]
+        end = len(parts) - next((n for n, part in enumerate(reversed(parts)) if part not in _ENTERS), len(parts))
+        for first in range(self._begin_of_last(parts, end), end):
+            text = _text(parts[first:end])
+            if not _is_key(parts[first]) and self._matched(line, text) == len(text):
+                return self._came_back_from(first, len(text))
+        first = next((n for n, part in enumerate(parts) if part in _ENTERS), len(parts))
+        size = self._matched(line, _text(parts[:first]))
+        return self._came_back_from(0, size) if size else []
+
+    @staticmethod
+    def _begin_of_last(parts: list[bytes], end: int) -> int:
+        """Where what may be looked at of the last line with anything on it begins."""
+        begin = end
+        while begin > max(0, end - MAX_LOOKED_AT) and parts[begin - 1] not in _ENTERS:
+            begin -= 1
+        return begin
+
+    def _came_back_from(self, first: int, size: int) -> list[Kept]:
+        return [*(self._given_up() for _ in range(first)), *self._came_back(size), *self._keys()]
 
     def _matched(self, line: bytes, text: bytes) -> int:
         """How many of these characters are what this line shows."""
@@ -144,6 +156,10 @@ class Echo:
         _, part = self._waiting.popleft()
         self._size -= len(part)
         return (Kind.STDIN, part) if _is_key(part) else (Kind.HIDDEN, b"%d" % len(part))
+
+
+def _text(parts: list[bytes]) -> bytes:
+    return b"".join(part for part in parts if not _is_key(part))
 
 
 def _is_key(part: bytes) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recordings.recorder.echo import (
     ECHO_MICROSECONDS,
     MAX_LINE_BYTES,
-    MAX_SKIPPED_PARTS,
+    MAX_LOOKED_AT,
     MAX_WAITING_BYTES,
     MAX_WAITING_PARTS,
     Echo,
@@ -92,8 +92,16 @@ def test_keys_are_kept(key):
 def test_commands_of_an_editor_are_lengths_and_its_text_is_kept():
     steps = (b">d", b">d", b"<\x1b[2;1H\x1b[M", b">i", b"<\x1b[24;1H-- INSERT --", b">x", b"<x")
     assert kept(*steps) == [hidden(3), typed(b"x")]
-    many = [b">" + b"q"] * (MAX_SKIPPED_PARTS + 1)
-    assert kept(*many, b">x", b"<x") == [hidden(MAX_SKIPPED_PARTS + 2)]
+    many = [b">" + b"q"] * (MAX_LOOKED_AT + 1)
+    assert kept(*many, b">x", b"<x") == [hidden(MAX_LOOKED_AT + 1), typed(b"x")]
+
+
+def test_a_password_whose_enter_shows_nothing_is_not_taken_for_what_is_typed_behind_it():
+    """As bash's `read -s`, which writes no line end."""
+    steps = [b">" + bytes([key]) for key in b"hunter2\r"] + [b"<$ "]
+    steps += [step for key in b"ls /tmp" for step in (b">" + bytes([key]), b"<" + bytes([key]))]
+    assert kept(*steps) == [hidden(7), typed(b"\rl"), *(typed(bytes([key])) for key in b"s /tmp")]
+    assert kept(b">hh", b">\r", b">h", b"<h") == [hidden(2), typed(b"\rh")]
 
 
 def test_what_does_not_come_back_in_time_is_its_length():

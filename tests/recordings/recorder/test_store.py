@@ -5,7 +5,7 @@ import os
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings.audit.disk import RealDisk
@@ -288,6 +288,7 @@ async def test_a_sync_behind_one_that_failed_or_behind_a_lost_chunk_is_not_belie
         assert reader.footer is None
 
 
+@settings(deadline=None)  # each example waits for the disk
 @given(
     st.lists(st.lists(st.tuples(st.booleans(), st.binary(max_size=3000)), max_size=4), max_size=8),
     st.integers(0, 2**40),
