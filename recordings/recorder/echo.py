@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from recordings.recorder.moment import Kind
 
@@ -24,10 +24,14 @@ MAX_WAITING_BYTES = 16 * 1024
 """Typed and not come back; a terminal's own line holds 4 KiB (termios(3), canonical mode)."""
 MAX_WAITING_PARTS = 512
 """Runs of characters and keys in it: each piece of output looks at all of them."""
-MAX_LOOKED_AT = 64
+MAX_LOOKED_AT = 16
 """Runs and keys of the last line in which what came back may begin; what is before them came back long ago, or not."""
-MAX_LINE_BYTES = 256
-"""Of what was echoed on this line, for line editors that draw it again."""
+MAX_LINE_BYTES = 64
+"""Of what was echoed on this line, for line editors that draw it again. This and `MAX_LOOKED_AT` bound the work that
+one line of output makes to some thousand comparisons: a pod may write what it likes.
+"""
+MAX_LINES = 64
+"""Of one piece of output in which an echo is looked for; what waits then is given up."""
 _PARTS = re.compile(rb"\x1b\[[0-?]*[@-~]|\x1bO[@-~]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+")
 _UNSEEN = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|[\x00-\x09\x0b-\x1f\x7f]"
@@ -62,11 +66,16 @@ class Echo:
 
     def shown(self, data: bytes) -> list[Kept]:
         """Output is about to be written."""
+        if not self._waiting:
+            self._line = b"" if b"\n" in data else self._line
+            return []
         kept: list[Kept] = []
-        *lines, rest = _UNSEEN.sub(b"", data).split(b"\n")
+        *lines, rest = _UNSEEN.sub(b"", data).split(b"\n", MAX_LINES)
         for line in lines:
             kept += self._echoed(line)
             kept += self._line_ended()
+        if b"\n" in rest:
+            return _joined([*kept, *self.all()])
         kept += self._echoed(rest)
         return _joined(kept)
 
@@ -90,11 +99,13 @@ class Echo:
         """
         if not line or not self._waiting:
             return []
+        if len(line.rstrip(b" ")) > self._size + 2 * MAX_LINE_BYTES:
+            return []  # more than was typed, and what may stand around it
         parts = [part for _, part in self._waiting]
         end = len(parts) - next((n for n, part in enumerate(reversed(parts)) if part not in _ENTERS), len(parts))
         for first in range(self._begin_of_last(parts, end), end):
             text = _text(parts[first:end])
-            if not _is_key(parts[first]) and self._matched(line, text) == len(text):
+            if not _is_key(parts[first]) and any(self._is_rest(rest) for rest in self._behind(line, text)):
                 return self._came_back_from(first, len(text))
         first = next((n for n, part in enumerate(parts) if part in _ENTERS), len(parts))
         size = self._matched(line, _text(parts[:first]))
@@ -112,18 +123,24 @@ class Echo:
         return [*(self._given_up() for _ in range(first)), *self._came_back(size), *self._keys()]
 
     def _matched(self, line: bytes, text: bytes) -> int:
-        """How many of these characters are what this line shows."""
+        """How many of these characters, from the first one on, are what this line shows."""
         best = 0
-        for start in range(len(self._line) + 1):
-            before = self._line[start:]
-            if not line.startswith(before):
-                continue
-            after = line[len(before) :]
+        for after in self._behind(line, b""):
             size = _in_common(after, text)
-            rest = after[size:].strip(b" ")
-            if size > best and (not rest or rest in self._line):
+            if size > best and self._is_rest(after[size:]):
                 best = size
         return best
+
+    def _behind(self, line: bytes, text: bytes) -> Iterator[bytes]:
+        """What stands behind `text`, where the line begins with it, or with the end of what was echoed and it."""
+        for start in range(len(self._line) + 1):
+            if line.startswith(beginning := self._line[start:] + text):
+                yield line[len(beginning) :]
+
+    def _is_rest(self, rest: bytes) -> bool:
+        """Whether it may stand behind an echo: blanks, or what was there before and moved on."""
+        rest = rest.strip(b" ")
+        return not rest or rest in self._line
 
     def _came_back(self, size: int) -> Iterable[Kept]:
         while size:
@@ -168,10 +185,15 @@ def _is_key(part: bytes) -> bool:
 
 
 def _in_common(one: bytes, other: bytes) -> int:
-    for at, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return at
-    return min(len(one), len(other))
+    """How long the beginning is that both have; found by halves, so that long ones cost little."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
 
 
 def _joined(kept: list[Kept]) -> list[Kept]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from recordings.recorder.echo import (
     ECHO_MICROSECONDS,
     MAX_LINE_BYTES,
+    MAX_LINES,
     MAX_LOOKED_AT,
     MAX_WAITING_BYTES,
     MAX_WAITING_PARTS,
@@ -121,6 +122,13 @@ def test_what_waits_is_bounded():
     echo = Echo()
     echo.typed(0, b"ab" * MAX_LINE_BYTES)
     assert echo.shown(b"ab" * MAX_LINE_BYTES) == [typed(b"ab" * MAX_LINE_BYTES)]
+
+
+def test_more_lines_than_are_looked_at_keep_less():
+    typed_ = b"".join(b"%d\r" % n for n in range(100, 100 + MAX_LINES + 2))
+    whole = kept(b">" + typed_, b"<" + typed_.replace(b"\r", b"\r\n"))
+    assert whole[0] == typed(b"".join(b"%d\r" % n for n in range(100, 100 + MAX_LINES)))
+    assert whole[1:] == [hidden(3), typed(b"\r"), hidden(3), typed(b"\r")]
 
 
 _KEY = re.compile(rb"\x1b\[[0-?]*[@-~]|\x1bO[@-~]|[\x00-\x1f\x7f]")
