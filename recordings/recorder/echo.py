@@ -72,8 +72,11 @@ class Echo:
         kept: list[Kept] = []
         *lines, rest = _UNSEEN.sub(b"", data).split(b"\n", MAX_LINES)
         for line in lines:
-            kept += self._echoed(line)
-            kept += self._line_ended()
+            came = self._echoed(line)
+            has_ended = any(part in _ENTERS for _, part in came)  # the Enter behind what came back is this line's
+            kept += came
+            kept += [] if has_ended else self._line_ended()
+            self._line = b""
         if b"\n" in rest:
             return _joined([*kept, *self.all()])
         kept += self._echoed(rest)
@@ -156,7 +159,6 @@ class Echo:
 
     def _line_ended(self) -> list[Kept]:
         """What was typed before Enter did not come back, if it waits still."""
-        self._line = b""
         enter = next((n for n, (_, part) in enumerate(self._waiting) if part in _ENTERS), None)
         if enter is None:
             return []

@@ -62,6 +62,10 @@ def test_lines_typed_ahead_are_told_apart():
     assert kept(*steps)[:4] == [typed(b"id\r"), hidden(7), typed(b"\r"), hidden(2)]
 
 
+def test_lines_that_come_back_together_are_kept():
+    assert kept(b">id\rls\r", b"<id\r\nls\r\n$ ") == [typed(b"id\rls\r")]
+
+
 def test_an_echo_may_come_in_pieces_and_coloured():
     steps = (b">cat x", b"<\x1b[1mca\x1b[0m", b"<\x1b[32mt x\x1b[K", b">\r", b"<\r\n")
     assert kept(*steps) == [typed(b"ca"), typed(b"t x"), typed(b"\r")]
