@@ -48,7 +48,8 @@ bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
 	@$(BIN)/python -m tests.bench.log
 
 battery: $(STAMP) ## the long suites of attacks and faults
-	@KWIT_STREAM_STEP=1 KWIT_STREAM_MUTANTS=240 KWIT_IDENTITIES=10000 KWIT_FLOOD_BYTES=10737418240 $(BIN)/python -m pytest -q tests/battery
+	@KWIT_STREAM_STEP=1 KWIT_STREAM_MUTANTS=240 KWIT_STREAM_CASES=1 KWIT_IDENTITIES=10000 KWIT_FLOOD_BYTES=10737418240 \
+	  KWIT_FULL_DISK=512 KWIT_SLOW_DISK=1 KWIT_POWER_CUTS=20 $(BIN)/python -m pytest -q tests/battery
 
 tamper: $(STAMP) ## a million changes to a log, each of which must be found (hours)
 	@$(BIN)/python -m tests.battery.log.tamper 1000000

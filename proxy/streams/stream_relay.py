@@ -312,12 +312,22 @@ class StreamRelay:
     def _record(self, side: Side, taken: Taken, released: list[bytes]) -> None:
         check_ports(self.context, taken.events)
         if self.recorder is not None:
-            self.recorder.take(taken.events)
+            self._take(side, taken.events)
         self._note(taken.events)
         self._count(side, len(taken.released))
         released.append(taken.released)
         if self.recorder is not None and self.recorder.backlog > MAX_BACKLOG_BYTES:
             self._wait_for_disk()
+
+    def _take(self, side: Side, events: tuple[Event, ...]) -> None:
+        """Raises StreamFaultError for what the recorder cannot make sense of: a size of a terminal that is none."""
+        assert self.recorder is not None
+        try:
+            self.recorder.take(events)
+        except StreamFaultError as error:
+            if self._tap is not None:
+                self._tap.refuse(side, error)
+            raise
 
     def _note(self, events: tuple[Event, ...]) -> None:
         for event in events:

@@ -1,7 +1,7 @@
 """Bytes of the wire that wait until what they carry has been understood.
 
 A SPDY frame may be spread over many WebSocket messages. The wire's bytes go on in their order: a payload byte when the
-layer inside has understood it, framing (heads, pings) when all that came before has gone.
+layer inside has understood it, its frame's head with the first of them, pings when all that came before has gone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Held:
 
     def __init__(self) -> None:
         self._raw = bytearray()
-        self._runs: list[int] = [0]
-        """Lengths of framing and payload in turns, framing first; together they are as long as `_raw`."""
+        self._runs: list[int] = [0, 0, 0]
+        """Lengths of framing, lead and payload in turns; together they are as long as `_raw`."""
         self._gone = 0
         self._payload = 0
         """How many payload bytes have gone, and how many wait."""
@@ -28,17 +28,27 @@ class Held:
     def __len__(self) -> int:
         return len(self._raw)
 
+    @property
+    def begins_with_lead(self) -> bool:
+        """Whether what waits is a frame of which nothing has gone."""
+        return not self._runs[0] and self._runs[1] > 0
+
     def framing(self, raw: bytes) -> None:
         """Hold `raw`, which goes as soon as everything before it has gone."""
-        if not len(self._runs) % 2:
-            self._runs.append(0)
-        self._runs[-1] += len(raw)
+        if self._runs[-1]:
+            self._runs += (0, 0, 0)
+        self._runs[-3] += len(raw)
         self._raw += raw
 
-    def payload(self, raw: bytes) -> None:
-        """Hold `raw`, each byte of which goes when it has been understood."""
-        if len(self._runs) % 2:
-            self._runs.append(0)
+    def payload(self, raw: bytes, lead: bytes = b"") -> None:
+        """Hold `raw`, each byte of which goes when it has been understood; `lead`, the head of its frame, goes with
+        the first of them: before that the frame can still be given up unseen.
+        """
+        if lead:
+            if self._runs[-1]:
+                self._runs += (0, 0, 0)
+            self._runs[-2] = len(lead)
+            self._raw += lead
         self._runs[-1] += len(raw)
         self._raw += raw
         self._payload += len(raw)
@@ -53,13 +63,17 @@ class Held:
         self._gone += free
         self._payload -= free
         length = index = 0
-        while not index % 2 or self._runs[index] <= free:
-            length += self._runs[index]
-            free -= self._runs[index] * (index % 2)
-            index += 1
-        self._runs[index] -= free
-        self._runs[:index] = [0]
-        length += free
+        while self._runs[index + 2] <= free:
+            length += sum(self._runs[index : index + 3])
+            free -= self._runs[index + 2]
+            index += 3
+        del self._runs[:index]
+        length += self._runs[0]
+        if free:
+            length += self._runs[1] + free
+            self._runs[1] = 0
+            self._runs[2] -= free
+        self._runs[0] = 0
         released = bytes(self._raw[:length])
         del self._raw[:length]
         return released
@@ -72,7 +86,7 @@ class Held:
     def _all(self) -> bytes:
         released = bytes(self._raw)
         self._raw.clear()
-        self._runs = [0]
+        self._runs = [0, 0, 0]
         self._gone += self._payload
         self._payload = 0
         return released

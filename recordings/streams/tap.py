@@ -51,6 +51,7 @@ class Tap:
         self._wires = wires
         self._events = events
         self._fault: StreamFaultError | None = None
+        self._withheld: Side | None = None
 
     def feed(self, side: Side, data: bytes) -> Taken:
         """Take what `side` sent next. Raises StreamFaultError, and from then on always."""
@@ -75,12 +76,18 @@ class Tap:
         """
         return self._wires[side].midway
 
+    def refuse(self, side: Side, error: StreamFaultError) -> None:
+        """What `side` sent cannot stand though it was decoded: what was released of it last is not sent on."""
+        self._fault, self._withheld = error, side
+
     def farewell(self, to: Side, *, mask: bytes) -> bytes:
         """Return the frame that tells `to` the end of the conversation, to be sent after all that was released to it.
 
-        Nothing where no frame can stand: in the middle of one, or after a Close. After a fault it names the fault.
-        `mask` is four unpredictable bytes.
+        Nothing where no frame can stand: in the middle of one, after a Close, behind what was not sent on. After a
+        fault it names the fault. `mask` is four unpredictable bytes.
         """
+        if self._withheld is to.other:
+            return b""
         return self._wires[to.other].farewell(self._fault.fault if self._fault else None, mask)
 
     def _happened(self) -> tuple[Event, ...]:

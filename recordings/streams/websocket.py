@@ -57,7 +57,9 @@ class WebSocketWire:
         self._final = True
         self._closed = False
         self._inside = False
-        """Whether the head of a frame was passed on and not all of its payload."""
+        """Whether some of a frame's payload has come and not all of it."""
+        self._head = b""
+        """That of a frame of which no payload has come."""
 
     @property
     def midway(self) -> bool:
@@ -91,7 +93,8 @@ class WebSocketWire:
         Without a fault it is 1001, going away. `mask` is four unpredictable bytes for a frame in the client's name
         (§5.3).
         """
-        if self._closed or self._inside or self._held:
+        is_between = self._held.begins_with_lead if self._held else not self._inside
+        if self._closed or not is_between:
             return b""
         body = _close_code(fault).to_bytes(2) + (fault.value.encode() if fault else b"")
         if self._side is Side.SERVER:
@@ -122,13 +125,15 @@ class WebSocketWire:
         if not (head.final or self._content.fragments):
             raise StreamFaultError(Fault.FRAGMENTATION, "the server would read each fragment as a message of its own")
         self._final = head.final
-        if not head.length:
-            self._end_of_frame()
+        if head.length:
+            self._head = head.raw
+            return
+        self._end_of_frame()
         self._held.framing(head.raw)
-        self._inside = head.length > 0
 
     def _read(self, payload: Payload) -> None:
-        self._held.payload(payload.raw)
+        self._held.payload(payload.raw, self._head)
+        self._head, self._inside = b"", True
         self._content.take(payload.data)
         if payload.ends:
             self._inside = False

@@ -36,18 +36,35 @@ def test_too_much_must_not_wait():
     assert raised.value.fault is Fault.HELD_TOO_LONG
 
 
-@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=4), st.integers(0, 4))))
+def test_the_head_of_a_frame_goes_with_the_first_byte_of_it_that_is_understood():
+    held = Held()
+    held.framing(b"!")
+    held.payload(b"ab", b"<")
+    held.framing(b"?")
+    held.payload(b"c", b"<")
+    assert (held.release(0), held.begins_with_lead) == (b"!", True)
+    assert (held.release(1), held.begins_with_lead) == (b"<a", False)
+    assert (held.release(2), held.begins_with_lead) == (b"b?", True)
+    assert (held.release(3), held.begins_with_lead) == (b"<c", False)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=4), st.integers(0, 4), st.booleans())))
 def test_it_does_what_the_simplest_queue_does(steps):
     held, queue, understood, total = Held(), [], 0, 0
-    for payload, raw, more in steps:
-        (held.payload if payload else held.framing)(raw)
-        queue += [(payload, byte) for byte in raw]
+    for payload, raw, more, leads in steps:
+        if payload and raw and leads:
+            held.payload(raw, b"<>")
+            queue += [(2, b"<>"), *((1, bytes((byte,))) for byte in raw)]
+        else:
+            (held.payload if payload else held.framing)(raw)
+            queue += [(int(payload), bytes((byte,))) for byte in raw]
         total += len(raw) * payload
         gone, understood = understood, min(understood + more, total)
         free, expected = understood - gone, b""
-        while queue and (free or not queue[0][0]):
-            is_payload, byte = queue.pop(0)
-            free -= is_payload
-            expected += bytes((byte,))
+        while queue and (free or not queue[0][0]):  # 0: framing, 1: payload, 2: what leads it
+            kind, piece = queue.pop(0)
+            free -= kind == 1
+            expected += piece
         assert held.release(understood) == expected
-        assert len(held) == len(queue)
+        assert len(held) == sum(len(piece) for _, piece in queue)
+        assert held.begins_with_lead is bool(queue and queue[0][0] == 2)

@@ -41,6 +41,7 @@ from tests.recordings.streams.wire import (
     play,
     play_every_way,
     reset,
+    whole,
 )
 
 TAPS = {
@@ -146,10 +147,10 @@ def test_a_tunnel_keeps_back_what_is_not_understood_yet():
     syn = Blocks().syn(1, streamtype="error", port="80", requestid="0")
     first, second = binary(CLIENT, syn[:20]), binary(CLIENT, syn[20:])
     pings = frame(9, b"", mask=MASK)
-    assert tap.feed(CLIENT, first + pings) == Taken((), first[:6])
+    assert tap.feed(CLIENT, first + pings) == Taken()
     assert tap.cut_off(CLIENT)
-    assert tap.farewell(SERVER, mask=MASK) == b""
-    assert tap.feed(CLIENT, second) == Taken((StreamOpened(1, Role.ERROR, 80, "0"),), first[6:] + pings + second)
+    assert tap.farewell(SERVER, mask=MASK) == frame(8, b"\x03\xe9", mask=MASK)
+    assert tap.feed(CLIENT, second) == Taken((StreamOpened(1, Role.ERROR, 80, "0"),), first + pings + second)
     assert not tap.cut_off(CLIENT)
 
 
@@ -157,6 +158,24 @@ def test_a_tunnel_tells_its_end_as_a_websocket():
     tap = websocket_tap(TUNNEL)
     assert play(tap, [(CLIENT, binary(CLIENT, data(1, b"x")))]).fault is Fault.STREAM_ID
     assert tap.farewell(CLIENT, mask=MASK) == frame(8, b"\x03\xeastream-id")
+    assert tap.farewell(SERVER, mask=MASK) == frame(8, b"\x03\xeastream-id", mask=MASK)
+
+
+@pytest.mark.parametrize("cut", [whole, bytewise])
+def test_a_frame_whose_first_byte_cannot_stand_is_not_begun_so_that_a_close_can_say_why(cut):
+    tap = websocket_tap("v5.channel.k8s.io")
+    good = binary(CLIENT, b"\x00ls")
+    heard = play(tap, [(CLIENT, good + binary(CLIENT, b"\x01forged"))], cut)
+    assert (heard.to_server, heard.fault) == (good, Fault.CHANNEL)
+    assert tap.farewell(SERVER, mask=MASK) == frame(8, b"\x03\xeachannel", mask=MASK)
+    assert tap.farewell(CLIENT, mask=MASK) == frame(8, b"\x03\xeachannel")
+
+
+def test_a_frame_that_was_begun_is_not_ended_by_us():
+    tap = websocket_tap("v4.base64.channel.k8s.io")
+    heard = play(tap, [(SERVER, frame(1, b"1YQ==!"))])
+    assert (heard.to_client, heard.fault) == (frame(1, b"1YQ==!")[:-1], Fault.BASE64)
+    assert tap.farewell(CLIENT, mask=MASK) == b""
 
 
 def test_an_unknown_subprotocol_has_no_tap():
