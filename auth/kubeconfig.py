@@ -219,9 +219,13 @@ def _data(text: str) -> dict[str, Any]:
         return {}
     try:
         data: dict[str, Any] = yaml.safe_load(text)
+    except (AttributeError, LookupError) as error:  # as PyYAML fails for `!!timestamp x` or `!!bool x`
+        raise KubeconfigError("it cannot be parsed: a value that its tag does not have") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         place = _place(error) if isinstance(error, yaml.YAMLError) else str(error)[:200]
         raise KubeconfigError(f"it cannot be parsed: {place}") from error
+    if not isinstance(data, dict):
+        raise KubeconfigError("line 1: it is not a mapping with clusters, users and contexts")
     for section in _SECTIONS:
         items = data.get(section)
         if items is not None and not (isinstance(items, list) and all(isinstance(item, dict) for item in items)):
@@ -381,9 +385,14 @@ def _verify(
 ) -> None:
     """Rule 1. An entry wanted as None must be gone."""
     try:
-        after = _data(edited)
-    except KubeconfigError as error:
-        raise KubeconfigError(f"its form is one that cannot be edited safely ({error})") from error
+        _compare(before, _data(edited), wanted, current)
+    except RecursionError as error:
+        raise KubeconfigError("its form is one that cannot be edited safely: something in it holds itself") from error
+
+
+def _compare(
+    before: Mapping[str, Any], after: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]], current: str | None
+) -> None:
     for section in _SECTIONS:
         mine = wanted[section]
         kept = [item for item in before.get(section) or [] if item.get("name") not in mine]

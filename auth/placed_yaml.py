@@ -79,6 +79,8 @@ def _guarded(text: str, read: Callable[[yaml.SafeLoader], _T]) -> _T:
         raise YamlError(f"not YAML: {what}", before.count("\n") + 1, column) from error
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(f"not YAML: {error}", 1) from error
+    except (AttributeError, LookupError, TypeError) as error:  # as PyYAML fails for `!!timestamp x` or `!!bool x`
+        raise YamlError("not YAML: a value that its tag does not have", 1) from error
     except RecursionError as error:
         raise YamlError("nested too deeply", 1) from error
 

@@ -7,6 +7,7 @@ UTF-8, depth and size over a limit. The standard parser keeps the last of two eq
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
@@ -22,7 +23,9 @@ def parse_object(data: bytes, max_bytes: int) -> dict[str, Any]:
     if len(data) > max_bytes:
         raise StrictJSONError(f"it is larger than {max_bytes} bytes")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number
+        )
     except StrictJSONError:
         raise
     except (ValueError, RecursionError) as error:
@@ -38,6 +41,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise StrictJSONError("a name stands twice in one object")
     return value
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise StrictJSONError("a number is too large")
+    return number
 
 
 def _constant(_: str) -> NoReturn:

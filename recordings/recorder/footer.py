@@ -35,6 +35,9 @@ class Footer:
 
 
 MAX_INDEX = 4_096
+MAX_TIME = 253_402_300_800
+"""The year 10000, in seconds: later times cannot be written as a date."""
+_FLAGS = frozenset({"stdin", "tty", "strict", "hides_input"})
 
 
 class ChunkIndex:
@@ -63,13 +66,22 @@ def head_payload(head: RecordingHead) -> bytes:
 
 def read_head(payload: bytes) -> RecordingHead:
     """Raises RecordingDamagedError."""
+    return head_of(_object(payload))
+
+
+def head_of(members: Mapping[str, Any]) -> RecordingHead:
+    """A head from JSON; members that are not known are passed over. Raises RecordingDamagedError."""
+    known = {key: value for key, value in members.items() if key in RecordingHead.__dataclass_fields__}
+    command, started = known.get("command"), known.get("started")
+    if not isinstance(command, list) or not all(map(_is_text, command)):
+        raise RecordingDamagedError("its head has no command", 0)
+    if isinstance(started, bool) or not isinstance(started, int | float) or not 0 <= started < MAX_TIME:
+        raise RecordingDamagedError("its head does not say when it began", 0)
+    rest = {key: value for key, value in known.items() if key not in {"command", "started"}}
+    if not all(isinstance(value, bool) if key in _FLAGS else _is_text(value) for key, value in rest.items()):
+        raise RecordingDamagedError("its head has members of other types", 0)
     try:
-        fields = _object(payload)
-        known = {key: value for key, value in fields.items() if key in RecordingHead.__dataclass_fields__}
-        command = known.get("command")
-        if not isinstance(command, list):
-            raise RecordingDamagedError("its head has no command", 0)
-        return RecordingHead(**{**known, "command": tuple(map(str, command))})
+        return RecordingHead(**{**known, "command": tuple(command)})
     except TypeError as error:
         raise RecordingDamagedError(f"its head is not complete: {error}", 0) from error
 
@@ -81,11 +93,27 @@ def footer_payload(footer: Footer) -> bytes:
 def read_footer(payload: bytes) -> Footer:
     """Raises RecordingDamagedError."""
     try:
-        fields = _object(payload)
-        known = {key: value for key, value in fields.items() if key in Footer.__dataclass_fields__}
-        index = tuple((int(at), int(offset)) for at, offset in known.get("index", ()))
-        return Footer(**{**known, "index": index})
-    except (TypeError, ValueError) as error:
+        members = _object(payload)
+        index = tuple((int(at), int(offset)) for at, offset in members.get("index", ()))
+        return footer_of({**members, "index": index})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RecordingDamagedError(f"its footer is not complete: {error}", 0) from error
+
+
+def footer_of(members: Mapping[str, Any]) -> Footer:
+    """A footer from JSON, its index as a footer has it. Raises RecordingDamagedError."""
+    known = {key: value for key, value in members.items() if key in Footer.__dataclass_fields__}
+    texts, numbers = ("ended", "message", "why"), ("received", "sent", "duration", "chunks")
+    code = known.get("exit_code")
+    if (
+        not all(_is_text(known.get(name)) for name in texts)
+        or not all(type(known.get(name)) is int and known[name] >= 0 for name in numbers)
+        or not (code is None or type(code) is int)
+    ):
+        raise RecordingDamagedError("its footer has members of other types, or not all of them", 0)
+    try:
+        return Footer(**known)
+    except TypeError as error:
         raise RecordingDamagedError(f"its footer is not complete: {error}", 0) from error
 
 
@@ -97,6 +125,11 @@ def _object(payload: bytes) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise RecordingDamagedError("its head or footer is no JSON object", 0)
     return value
+
+
+def _is_text(value: object) -> bool:
+    """Without lone surrogates, which could be neither written nor shown."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def _printable(head: RecordingHead) -> RecordingHead:

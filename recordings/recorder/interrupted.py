@@ -65,8 +65,8 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
                 if frame.kind is FrameKind.HEAD and last is None:
                     head = read_head(frame.payload)
                 elif frame.kind is FrameKind.CHUNK:
-                    index.add(span(frame.payload)[0], frame.offset)
                     carried.add(frame.payload)
+                    index.add(span(frame.payload)[0], frame.offset)
                 last = Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)
         if head is None or last is None:
             path.unlink()
@@ -96,7 +96,7 @@ class _Carried:
         self.received = self.sent = self.last = 0
 
     def add(self, payload: bytes) -> None:
-        for moment in moments(payload):
+        for moment in tuple(moments(payload)):  # of a chunk that cannot be read to its end nothing counts
             self.received += len(moment.data) if moment.kind is Kind.STDIN else 0
             self.received += int(moment.data) if moment.kind is Kind.HIDDEN and moment.data.isdigit() else 0
             self.sent += len(moment.data) if moment.kind in OUTPUT else 0

@@ -27,7 +27,8 @@ class RecordingReader:
     def __init__(self, file: BinaryIO) -> None:
         """Takes the file over. Raises RecordingDamagedError."""
         self._file = file
-        self._chunks: list[tuple[int, Frame]] = []
+        self._chunks: list[tuple[int, int, bytes]] = []
+        """Time of the first moment, offset, and the digest of the frame before."""
         self.footer: Footer | None = None
         """None: it is still being made, or was interrupted."""
         self.seal = b""
@@ -60,15 +61,17 @@ class RecordingReader:
 
     def _scan(self) -> None:
         """Note where each chunk is; their payloads are not kept."""
+        previous = START
         try:
             for frame in frames(self._file):
                 self._check_is_last(frame)
                 self.seal = frame.digest
                 if frame.kind is FrameKind.CHUNK:
                     first, _, _ = span(frame.payload)
-                    self._chunks.append((first, Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)))
+                    self._chunks.append((first, frame.offset, previous))
                 elif frame.kind is FrameKind.FOOTER:
                     self.footer = read_footer(frame.payload)
+                previous = frame.digest
         except RecordingDamagedError as error:
             self.damage = error
 
@@ -78,7 +81,7 @@ class RecordingReader:
 
     def moments(self, start: int = 0) -> Iterator[Moment]:
         """What happened, from `start` (microseconds) on; only what is needed is decompressed."""
-        number = max(0, bisect_right([first for first, _ in self._chunks], start) - 1)
+        number = max(0, bisect_right([first for first, _, _ in self._chunks], start) - 1)
         while number > 0 and self._chunks[number][0] == start:
             number -= 1  # a moment of the same time may stand in the chunk before
         for index in range(number, len(self._chunks)):
@@ -88,12 +91,8 @@ class RecordingReader:
                     yield moment
 
     def _payload(self, index: int) -> bytes:
-        frame = self._chunks[index][1]
-        previous = self._chunks[index - 1][1].digest if index else self._head_digest()
-        return frame_at(self._file, frame.offset, previous).payload
-
-    def _head_digest(self) -> bytes:
-        return frame_at(self._file, len(MAGIC), START).digest
+        _, offset, previous = self._chunks[index]
+        return frame_at(self._file, offset, previous).payload
 
     @property
     def duration(self) -> int:

@@ -15,11 +15,14 @@ from dataclasses import asdict
 from typing import Any
 
 from recordings.errors import RecordingsError
-from recordings.recorder.footer import Footer
+from recordings.recorder.footer import Footer, footer_of, head_of
+from recordings.recorder.frames import RecordingDamagedError
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.moment import Kind, Moment
 
 _SECOND = 1_000_000
+MAX_AT = 1 << 63
+"""Microseconds, as the container's numbers end."""
 _NAMES = {kind: kind.name.lower() for kind in Kind}
 _KINDS = {name: kind for kind, name in _NAMES.items()}
 
@@ -76,11 +79,10 @@ def read_head(line: str | bytes) -> RecordingHead:
     fields = _object(line).get("head")
     if not isinstance(fields, dict):
         raise NoRecordingError("the first line is no recording's head")
-    known = {key: value for key, value in fields.items() if key in RecordingHead.__dataclass_fields__}
     try:
-        return RecordingHead(**{**known, "command": tuple(map(str, known.get("command", ())))})
-    except TypeError as error:
-        raise NoRecordingError("the recording's head is not complete") from error
+        return head_of(fields)
+    except RecordingDamagedError as error:
+        raise NoRecordingError(f"the recording cannot be read: {error}") from error
 
 
 def read(lines: Iterable[str | bytes]) -> Iterator[Moment | Footer | None]:
@@ -103,19 +105,20 @@ def _read_moment(fields: dict[str, Any]) -> Moment:
     try:
         at, kind = round(float(fields["at"]) * _SECOND), _KINDS[fields["kind"]]
         data = base64.b64decode(fields["base64"], validate=True) if "base64" in fields else fields["text"].encode()
-    except (LookupError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, binascii.Error) as error:
         raise NoRecordingError("a line is no moment of a recording") from error
+    if not 0 <= at < MAX_AT:
+        raise NoRecordingError("a line is no moment of a recording: its time cannot be")
     return Moment(at, kind, data)
 
 
 def _footer(fields: object) -> Footer | None:
     if not isinstance(fields, dict):
         return None
-    known = {key: value for key, value in fields.items() if key in Footer.__dataclass_fields__ and key != "index"}
     try:
-        return Footer(**known)
-    except TypeError as error:
-        raise NoRecordingError("the recording's end is not complete") from error
+        return footer_of({key: value for key, value in fields.items() if key != "index"})
+    except RecordingDamagedError as error:
+        raise NoRecordingError(f"the recording's end cannot be read: {error}") from error
 
 
 def _object(line: str | bytes) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class ResizeReader:
             sizes.append(_size(found.group(1)))
             at = found.end()
         self._waiting = text[at:].lstrip(_BLANKS)
-        if len(self._waiting) > MAX_SIZE_BYTES or self._waiting[:1] not in {b"", b"{"}:
+        if len(self._waiting) > MAX_SIZE_BYTES or self._waiting[:1] not in {b"", b"{"} or b"{" in self._waiting[1:]:
             raise StreamFaultError(Fault.RESIZE, f"{self._waiting[:40]!r} is no size of a terminal")
         return sizes
 

@@ -238,3 +238,16 @@ def test_any_file_keeps_all_that_is_not_ours(text: str) -> None:
     assert {k: v for k, v in after.items() if k in before or v} == before | (
         {} if before.get("current-context") else {k: after[k] for k in ["current-context"] if after.get(k)}
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x: !!timestamp x", "a value that its tag does not have"),
+        ("!!set {a, b}", "not a mapping"),
+        ("a: &a [*a]", "holds itself"),
+    ],
+)
+def test_what_yaml_alone_allows_is_refused_with_a_sentence(text, why):
+    with pytest.raises(KubeconfigError, match=why):
+        remove(text, ["kwit-c1"])

@@ -105,3 +105,9 @@ def test_reads_documents_that_a_yaml_writer_writes(several):
 def test_nothing_but_a_yaml_error_comes_out_of_a_bad_file(text):
     with pytest.raises(YamlError):
         read_yaml(text)
+
+
+@pytest.mark.parametrize("text", ["a: !!timestamp x", "a: !!bool x"])
+def test_a_value_that_its_tag_does_not_have_is_refused_and_not_a_crash_of_the_library(text):
+    with pytest.raises(YamlError, match="a value that its tag does not have"):
+        read_yaml(text)

@@ -62,3 +62,8 @@ def test_a_byte_over_the_limit_is_refused() -> None:
     assert parse_object(b"{}", 2) == {}
     with pytest.raises(StrictJSONError):
         parse_object(b"{} ", 2)
+
+
+def test_a_number_that_no_float_holds_is_refused():
+    with pytest.raises(StrictJSONError, match="too large"):
+        parse_object(b'{"a":1e999}', 100)

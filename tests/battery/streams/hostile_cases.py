@@ -70,4 +70,4 @@ def _case(kind: Kind, protocol: Protocol, position: Position, side: Side) -> Cas
     behind = speaker.good(side) if position is Position.BEHIND else b""
     hostile = kind.make(speaker, side)
     name = f"{protocol}, {side}: {kind.name}, {position}"
-    return Case(name, kind, protocol, position, side, before, behind, hostile, speaker.opened)
+    return Case(name, kind, protocol, position, side, before, behind, hostile, max(speaker.opened, kind.opens))

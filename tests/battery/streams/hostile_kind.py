@@ -146,6 +146,8 @@ class Kind:
     is_late: bool = False
     is_inside: bool = False
     """It needs open streams."""
+    opens: int = 0
+    """The stream that it opens itself."""
 
 
 BOTH = (CLIENT, SERVER)

@@ -184,6 +184,7 @@ def stream_kinds() -> Iterator[Kind]:
         Fault.STREAM_STATE,
         lambda speaker, side: speaker.blocks[side].syn(9, streamtype="stderr") + data(9, b"x"),
         most=100,
+        opens=9,
     )
     for stream, name in ((1, "error"), (5, "stdout")):
         yield Kind(

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from recordings.recorder.footer import (
     ChunkIndex,
     Footer,
     footer_payload,
+    head_of,
     head_payload,
     read_footer,
     read_head,
@@ -52,3 +54,37 @@ def test_an_index_is_thinned_and_begins_at_the_first_chunk(count):
     assert len({after[0] - before[0] for before, after in pairwise(index)}) <= 1
     assert index[:1] == tuple(chunks[:1])
     assert set(index) <= set(chunks)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("started", "x"),
+        ("started", True),
+        ("started", -1),
+        ("started", 1e300),
+        ("command", [1]),
+        ("username", 5),
+        ("tty", "no"),
+        ("id", None),
+    ],
+)
+def test_a_head_of_other_types_is_damage_and_not_an_error_of_whoever_shows_it(member, value):
+    members = orjson.loads(head_payload(head())) | {member: value}
+    with pytest.raises(RecordingDamagedError):
+        read_head(orjson.dumps(members))
+
+
+def test_a_text_with_a_lone_surrogate_is_damage():
+    with pytest.raises(RecordingDamagedError):
+        head_of(orjson.loads(head_payload(head())) | {"username": "\ud800"})
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("duration", "x"), ("duration", -1), ("chunks", True), ("exit_code", "0"), ("why", None), ("index", [5])],
+)
+def test_a_footer_of_other_types_is_damage(member, value):
+    members = orjson.loads(footer_payload(FOOTER)) | {member: value}
+    with pytest.raises(RecordingDamagedError):
+        read_footer(orjson.dumps(members))

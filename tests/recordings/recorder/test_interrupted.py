@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from recordings.recorder.chunks import ChunkPacker
 from recordings.recorder.directory import RecordingDirectory
+from recordings.recorder.frames import FrameKind, frames
+from recordings.recorder.frames import sealed as seal_frame
 from recordings.recorder.interrupted import WHY, seal_interrupted
 from recordings.recorder.moment import Kind
 from recordings.recorder.reader import open_recording
@@ -149,3 +153,17 @@ async def test_rows_of_a_copy_are_in_what_was_sealed(tmp_path):
         sha256(b"hello").hexdigest(),
     )
     assert (done.files, done.doubt) == (1, "")
+
+
+async def test_a_chunk_that_cannot_be_read_is_cut_and_not_counted(tmp_path):
+    whole = await recorded(tmp_path, close=False)
+    with open_recording(path(tmp_path)) as reader:
+        last = [*frames(io.BytesIO(whole))][-1]
+        moments_before = [*reader.moments()]
+    frame, _ = seal_frame(last.digest, FrameKind.CHUNK, ChunkPacker().packed(1, 2, b"\x00\x63no moment"))
+    path(tmp_path).write_bytes(whole + frame)
+    ((_, found),) = sealed(tmp_path)
+    assert (found.chunks, found.received, found.sent) == (3, 3, 11)
+    with open_recording(path(tmp_path)) as reader:
+        assert reader.verify() == []
+        assert [*reader.moments()] == moments_before

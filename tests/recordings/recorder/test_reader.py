@@ -87,3 +87,9 @@ def test_time_that_goes_back_a_wrong_footer_and_what_stands_behind_it_are_found(
 def test_a_file_without_a_head_is_none(read):
     with pytest.raises(RecordingDamagedError, match="it has no head"):
         read(file_of(*CHUNKS))
+
+
+def test_chunks_behind_a_frame_of_another_kind_are_read_as_the_others(read):
+    with read(file_of(HEAD, (FrameKind.ROWS, b"[]"), CHUNKS[0], (FrameKind.ROWS, b"[]"), CHUNKS[1])) as reader:
+        assert [*reader.moments()] == MOMENTS[:4]
+        assert reader.duration == MOMENTS[3].at

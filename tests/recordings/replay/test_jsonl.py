@@ -71,3 +71,9 @@ def test_what_is_no_head_is_said_so(line):
 def test_lines_that_break_off_are_no_whole_recording():
     with pytest.raises(NoRecordingError, match="broke off"):
         list(read(list(written(HEAD, SHELL, FOOTER))[1:-1]))
+
+
+@pytest.mark.parametrize("at", ["1e999", "-1", "NaN", "1e300", '"x"'])
+def test_a_time_that_cannot_be_is_refused(at):
+    with pytest.raises(NoRecordingError):
+        list(read([f'{{"at":{at},"kind":"stdout","text":"x"}}']))

@@ -45,6 +45,8 @@ def test_what_is_written_is_read_however_it_is_cut(sizes, between, step):
         b'{"Width":1e3,"Height":24}',
         b'{"Width":' + b"9" * 200 + b',"Height":24}',
         b'{"Width":[],"Height":24}',
+        b'{"Width":{"a":1},"Height":24}',
+        b'{"Width":{',
         b'{"Width":80,"Height":24',
         b'{"Width":{"Width":1}}',
         b'{"Width":80,"Height":\xff}',
@@ -95,3 +97,8 @@ def test_whatever_comes_only_the_declared_error_is_raised(text):
         except StreamFaultError as error:
             heard.append(error.fault)
     assert heard[0] == heard[1]
+
+
+def test_a_size_inside_a_size_is_a_fault_at_once():
+    with pytest.raises(StreamFaultError):
+        read([b'{"Width":{"a":1},"Height":24}'])
