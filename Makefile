@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 
 .PHONY: help setup demo test lint e2e cluster bench fuzz battery tamper syscalls kills powercuts lock clean
 
+FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),20)
+
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -47,9 +49,9 @@ bench: $(STAMP) ## CPU, latency and memory beside nginx and a Go reverse proxy
 	@$(BIN)/python -m tests.bench.streams.bench
 	@$(BIN)/python -m tests.bench.log
 
-fuzz: $(STAMP) ## every parser under the fuzzer, SECONDS=20 each (CPython 3.11 on Linux x86-64)
+fuzz: $(STAMP) ## every parser under the fuzzer, SECONDS=20 each; FUZZ="target …" for some (CPython 3.11, Linux x86-64)
 	@[ -d $(VENV)/fuzz/atheris ] || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --target $(VENV)/fuzz -r tests/fuzz/requirements.lock || true
-	@PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(TARGETS)
+	@PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 battery: $(STAMP) ## the long suites of attacks and faults
 	@KWIT_STREAM_STEP=1 KWIT_STREAM_MUTANTS=240 KWIT_STREAM_CASES=1 KWIT_IDENTITIES=10000 KWIT_FLOOD_BYTES=10737418240 \
