@@ -88,6 +88,7 @@ async def begun_with(it, case: Case):
     return client, server
 
 
+@pytest.mark.timeout(900)  # a thousand streams on a busy machine
 @pytest.mark.parametrize(("protocol", "side"), EVERY, ids=[f"{protocol}-{side}" for protocol, side in EVERY])
 async def test_a_hostile_stream_ends_alone_in_its_own_words_and_the_log_says_why(tmp_path, protocol, side):
     directory = RecordingDirectory(tmp_path)

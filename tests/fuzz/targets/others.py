@@ -72,6 +72,8 @@ def against_wsproto(data: bytes) -> str:
     payload, opcode = b"", 0
     try:
         for frame in reader.received_frames():
+            if len(theirs) >= len(read):
+                break
             if frame.opcode in {Opcode.CLOSE, Opcode.PING, Opcode.PONG}:
                 theirs.append((int(frame.opcode), True, bytes(frame.payload)))
                 continue
@@ -81,8 +83,6 @@ def against_wsproto(data: bytes) -> str:
             if frame.frame_finished:
                 theirs.append((int(frame.opcode), frame.message_finished, payload))
                 payload = b""
-            if len(theirs) >= len(read):
-                break
     except ParseFailed:
         assert len(theirs) >= len(read), (theirs, read)
     message = 0

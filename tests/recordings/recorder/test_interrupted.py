@@ -160,7 +160,7 @@ async def test_a_chunk_that_cannot_be_read_is_cut_and_not_counted(tmp_path):
     with open_recording(path(tmp_path)) as reader:
         last = [*frames(io.BytesIO(whole))][-1]
         moments_before = [*reader.moments()]
-    frame, _ = seal_frame(last.digest, FrameKind.CHUNK, ChunkPacker().packed(1, 2, b"\x00\x63no moment"))
+    frame, _ = seal_frame(last.digest, FrameKind.CHUNK, ChunkPacker().packed(1, 2, b"\x00\x00\x01k\x00\x63no moment"))
     path(tmp_path).write_bytes(whole + frame)
     ((_, found),) = sealed(tmp_path)
     assert (found.chunks, found.received, found.sent) == (3, 3, 11)

@@ -171,6 +171,16 @@ def test_a_frame_whose_first_byte_cannot_stand_is_not_begun_so_that_a_close_can_
     assert tap.farewell(CLIENT, mask=MASK) == frame(8, b"\x03\xeachannel")
 
 
+def test_what_is_refused_behind_the_decoder_is_told_where_bytes_were_not_withheld():
+    tap = websocket_tap("v5.channel.k8s.io")
+    tap.feed(CLIENT, binary(CLIENT, b"\x04nonsense"))
+    tap.refuse(CLIENT, StreamFaultError(Fault.RESIZE, "no size"))
+    assert tap.farewell(CLIENT, mask=MASK) == frame(8, b"\x03\xearesize")
+    assert tap.farewell(SERVER, mask=MASK) == b""
+    with pytest.raises(StreamFaultError):
+        tap.feed(SERVER, b"")
+
+
 def test_a_frame_that_was_begun_is_not_ended_by_us():
     tap = websocket_tap("v4.base64.channel.k8s.io")
     heard = play(tap, [(SERVER, frame(1, b"1YQ==!"))])
