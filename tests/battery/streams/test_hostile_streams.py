@@ -103,7 +103,8 @@ def understood(conversation: Conversation, steps: Steps) -> tuple[dict[Side, byt
                 elif isinstance(event, StreamData) and event.role in KINDS:
                     kept[KINDS[event.role]] += event.data
             through[side] += taken.released
-        except StreamFaultError:
+        except StreamFaultError as error:
+            tap.refuse(side, error)
             fault = True
         if fault:
             return {one: through[one] + tap.farewell(one.other, mask=bytes(4)) for one in Side}, kept, True
