@@ -123,7 +123,7 @@ class _Headers:
         self.pairs: list[Header] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.pairs.append((name.lower(), value))
+        self.pairs.append((name.lower(), value.rstrip(b" \t")))  # httptools leaves what stands behind a value
 
 
 def head_end(buffer: bytes | bytearray) -> int:

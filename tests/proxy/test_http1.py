@@ -165,3 +165,8 @@ def test_lines_that_are_kept_are_bounded(monkeypatch):
     for n in range(3):
         parse_response_head(b"HTTP/1.1 204 No Content\r\nx-of: %d\r\n\r\n" % n, "GET")
     assert list(http1._known_lines) == [b"x-of: 1", b"x-of: 2"]
+
+
+def test_blanks_around_a_value_are_no_part_of_it():
+    head = parse_request_head(b"GET / HTTP/1.1\r\nHost: a\r\nX-A: \t b c \t\r\n\r\n")
+    assert head.fields.headers == ((b"host", b"a"), (b"x-a", b"b c"))

@@ -75,7 +75,7 @@ def against_wsproto(data: bytes) -> str:
             if len(theirs) >= len(read):
                 break
             if frame.opcode in {Opcode.CLOSE, Opcode.PING, Opcode.PONG}:
-                theirs.append((int(frame.opcode), True, bytes(frame.payload)))
+                theirs.append((int(frame.opcode), True, b"" if frame.opcode is Opcode.CLOSE else bytes(frame.payload)))
                 continue
             if isinstance(frame.payload, str):
                 return "not compared"
