@@ -14,7 +14,7 @@ from pathlib import Path
 from recordings.audit.new_file import sync_directory
 from recordings.recorder.chunks import moments, span
 from recordings.recorder.directory import RecordingDirectory
-from recordings.recorder.footer import ChunkIndex, Footer, footer_payload, read_head
+from recordings.recorder.footer import ChunkIndex, Footer, footer_payload, read_footer, read_head
 from recordings.recorder.frames import Frame, FrameKind, RecordingDamagedError, frames, sealed
 from recordings.recorder.head import ID, RecordingHead
 from recordings.recorder.moment import OUTPUT, Kind
@@ -58,6 +58,7 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
     with path.open("r+b") as file:
         head: RecordingHead | None = None
         last: Frame | None = None
+        footer: Footer | None = None
         index = ChunkIndex()
         carried = _Carried()
         with suppress(RecordingDamagedError):  # what is behind the last whole frame is cut
@@ -67,11 +68,13 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
                 elif frame.kind is FrameKind.CHUNK:
                     carried.add(frame.payload)
                     index.add(span(frame.payload)[0], frame.offset)
+                elif frame.kind is FrameKind.FOOTER:
+                    footer = read_footer(frame.payload)
                 last = Frame(frame.kind, b"", frame.offset, frame.digest, frame.end)
         if head is None or last is None:
             path.unlink()
             return None
-        if last.kind is not FrameKind.FOOTER:
+        if footer is None:
             footer = Footer(
                 Ended.UNKNOWN, None, "", WHY, carried.received, carried.sent, carried.last, index.count, index.entries()
             )
@@ -86,7 +89,9 @@ def _seal(path: Path) -> tuple[RecordingHead, Sealed] | None:
         size = file.tell()
     seconds = carried.last / 1_000_000
     counts = (index.count, carried.received, carried.sent, seconds)
-    return head, Sealed(head.id, digest, size, *counts, Outcome(Ended.UNKNOWN), interrupted=True)
+    ended = Ended(footer.ended) if footer.ended in tuple(Ended) else Ended.UNKNOWN
+    outcome = Outcome(ended, footer.exit_code, footer.message)  # a crash may have come right behind the footer
+    return head, Sealed(head.id, digest, size, *counts, outcome, interrupted=True)
 
 
 class _Carried:

@@ -83,6 +83,15 @@ async def test_whatever_a_crash_left_of_the_file_becomes_a_whole_recording(tmp_p
             assert data == [b"one", b"two", b"three"][: len(data)]
 
 
+async def test_a_crash_right_behind_the_footer_leaves_the_outcome_that_it_holds(tmp_path):
+    await recorded(tmp_path, close=True)
+    (tmp_path / "recordings" / "open" / WRITER / ID).touch()
+    ((_, found),) = sealed(tmp_path)
+    with open_recording(path(tmp_path)) as reader:
+        assert (found.outcome.ended, found.outcome.exit_code) == (reader.footer.ended, reader.footer.exit_code)
+    assert (found.outcome.ended, found.interrupted) == (Ended.EXITED, True)
+
+
 async def test_a_recording_that_was_taken_away_leaves_only_its_mark_to_go(tmp_path):
     await recorded(tmp_path, close=False)
     path(tmp_path).unlink()
