@@ -1,4 +1,4 @@
-// @kubernetes/client-node: its calls are node-fetch's, its WebSocket is ws.
+// @kubernetes/client-node 1: its calls are node-fetch's, its WebSocket is ws. 2 needs Node 22.
 // usage: node client.mjs MODULES KUBECONFIG NAMESPACE POD MARK
 import { PassThrough, Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
