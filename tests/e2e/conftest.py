@@ -127,11 +127,11 @@ def node(cluster: Cluster, admin: Callable[..., str], tmp_path_factory: pytest.T
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people(
     node: Node, admin: Callable[..., str], direct: Callable[[str], Person], proxied: Callable[[str], Person]
 ) -> dict[str, Person]:
-    """One without kwit, one through it, each with a pod of their own."""
+    """One without kwit, one through it, each with a pod of their own. Other modules end logins, so each has its own."""
     del node
     made = {"direct": direct("streamer"), "kwit": proxied("streamer")}
     for person in made.values():

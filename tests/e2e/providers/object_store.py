@@ -56,7 +56,7 @@ class ObjectStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = free_ports(5)
+        self._ports = free_ports(8)
         self.port = self._ports[0]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,10 +68,12 @@ class ObjectStore:
         people = {"name": "kwit", "credentials": [{"accessKey": KEY.id, "secretKey": KEY.secret}], "actions": ["Admin"]}
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "people.json").write_text(json.dumps({"identities": [people]}))
-        s3, master, volume, filer, grpc = self._ports
+        s3, master, volume, filer, *grpc = self._ports  # left to itself it adds 10,000 to each, beyond the last port
         command = [obtain(), "server", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         command += [f"-s3.port={s3}", f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"]
-        command += [f"-s3.port.grpc={grpc}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=0"]
+        names = ("s3", "master", "volume", "filer")
+        command += [f"-{name}.port.grpc={port}" for name, port in zip(names, grpc, strict=True)]
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=0"]
         command += ["-master.volumeSizeLimitMB=64", f"-s3.config={self._folder / 'people.json'}"]
         log = self._folder / "store.log"
         with log.open("ab") as said:
