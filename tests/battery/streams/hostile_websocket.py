@@ -58,11 +58,9 @@ def frame_kinds() -> Iterator[Kind]:
     yield kind("a Close whose reason is no UTF-8", Fault.CLOSE_PAYLOAD, sends(8, b"\x03\xe8\xc3\x28"))
     yield kind("a Close with a surrogate in it", Fault.CLOSE_PAYLOAD, sends(8, b"\x03\xe8\xed\xa0\x80"))
     yield kind("a continuation of nothing", Fault.FRAGMENTATION, sends(0, b"\0a"))
-    yield kind(
-        "the other type of message",
-        Fault.MESSAGE_TYPE,
-        lambda speaker, side: frame(3 - speaker.opcode, b"\0a", mask=mask(side)),
-    )
+    other_type: Make = lambda speaker, side: frame(3 - speaker.opcode, b"\0a", mask=mask(side))  # noqa: E731 - as the others
+    yield kind("the other type of message", Fault.MESSAGE_TYPE, other_type, S)
+    yield Kind("the other type of message", C, (Protocol.TUNNEL,), Fault.MESSAGE_TYPE, other_type)
     yield Kind(
         "a fragment of the client",
         C,

@@ -4,6 +4,7 @@ goes on, both sides are told in the protocol's own way, the log says who sent wh
 By default every 29th; `KWIT_STREAM_CASES=1` is how many are passed over to the next: all of them.
 """
 
+import asyncio
 import os
 
 import pytest
@@ -22,6 +23,8 @@ from tests.proxy.streams.test_streaming import after_head, asked, begun, gone
 from tests.recordings.streams.wire import CLIENT, SERVER, frame, goaway
 
 STEP = int(os.environ.get("KWIT_STREAM_CASES", "29"))
+CASE_SECONDS = 60
+"""Until a stream that does not end is a finding."""
 NO_MASK = bytes(4)
 EVERY = [(protocol, side) for protocol in Protocol for side in Side]
 TOO_LARGE = {Fault.FRAME_TOO_LARGE, Fault.HEADER_LIMIT}
@@ -102,8 +105,9 @@ async def test_a_hostile_stream_ends_alone_in_its_own_words_and_the_log_says_why
             client, server = await begun_with(it, case)
             for piece in case.pieces:
                 (client.send if side is CLIENT else server.receive)(piece)
-            await gone(client)
-            await until(lambda: len(it.streaming.live) == 1)
+            async with asyncio.timeout(CASE_SECONDS):
+                await gone(client)
+                await until(lambda: len(it.streaming.live) == 1)
             got = {CLIENT: after_head(client.received), SERVER: after_head(server.written)}
             record = it.log.records[-1]
             assert server.closing, case.name
