@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -105,9 +105,15 @@ class Worker:
         self._process.kill()
         self._process.communicate()
 
-    def run(self, directory: Path, promises: Path, *trace: str) -> int:
-        """The work's exit status, as os.waitpid has it. Raises NotTracedError."""
+    def run(
+        self, directory: Path, promises: Path, *trace: str, prepare: Callable[[int], None] = lambda _pid: None
+    ) -> int:
+        """The work's exit status, as os.waitpid has it; `prepare` gets its process id before it begins.
+
+        Raises NotTracedError.
+        """
         pid = int(self._say(f"{directory} {promises}"))
+        prepare(pid)
         tracer = traced(pid, trace) if trace else None
         status = int(self._say("go"))
         if tracer is not None:
@@ -162,13 +168,25 @@ def cells(most: dict[str, int]) -> Iterator[Cell]:
 
 def tried(worker: Worker, folder: Path, cell: Cell) -> tuple[str, list[str]]:
     """(how the work ended, what was promised and is not true)."""
+    place, promises = emptied(folder)
+    status = worker.run(place.directory, promises, "-o", "/dev/null", *cell.injection)
+    return judged(place, promises, status, may_be_killed=cell.fault == KILL)
+
+
+def emptied(folder: Path) -> tuple[Place, Path]:
+    """Where the work goes, and the file of its promises."""
     place, promises = Place(folder / "place"), folder / "promises"
     shutil.rmtree(place.directory, ignore_errors=True)
     promises.unlink(missing_ok=True)
-    status = worker.run(place.directory, promises, "-o", "/dev/null", *cell.injection)
-    promised = [json.loads(line) for line in promises.read_text().splitlines()] if promises.exists() else []
+    return place, promises
+
+
+def judged(place: Place, promises: Path, status: int, *, may_be_killed: bool = False) -> tuple[str, list[str]]:
+    """As `tried`, of work that has ended."""
+    said = promises.read_text() if promises.exists() else ""
+    promised = [json.loads(line) for line in said.split("\n")[:-1]]  # what a limit cut was not promised
     if os.WIFSIGNALED(status):
-        ended, wrong = "killed", [] if cell.fault == KILL else [f"ended by signal {os.WTERMSIG(status)}"]
+        ended, wrong = "killed", [] if may_be_killed else [f"ended by signal {os.WTERMSIG(status)}"]
     else:
         code = os.waitstatus_to_exitcode(status)
         ended, wrong = {0: "went on", MISTAKE: "stopped"}.get(code, f"exit {code}"), []

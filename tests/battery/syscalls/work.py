@@ -42,7 +42,7 @@ ROOT = Ed25519Signer.of("acme/audit-root", Ed25519PrivateKey.from_private_bytes(
 START = 1_700_000_000.0
 ROUNDS = 9
 """Of intent, outcome and read; with segments of 3,200 bytes they rotate."""
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 0.5
 """A log that failed tries again every few milliseconds here."""
 GO = signal.SIGUSR1
 """Lets a child begin. No call that is made to fail waits for it: one that a tracer interrupts would count twice."""
