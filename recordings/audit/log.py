@@ -139,7 +139,7 @@ class AuditLog:
     def _write_start(self, recovered: Recovered) -> None:
         """`log.start` is last: where it stands, everything before it has been put in order."""
         unsigned = self._what_nobody_signed(recovered)
-        if recovered.cut_bytes or recovered.damaged_lines or unsigned:
+        if recovered.cut_bytes or recovered.damaged_lines or recovered.given_up or unsigned:
             self.append(
                 RecordType.LOG_RECOVERED,
                 Outcome.DONE,
@@ -149,6 +149,7 @@ class AuditLog:
                     "cut_sha256": recovered.cut_sha256,
                     "damaged_lines": recovered.damaged_lines,
                     "last_seq": recovered.last_seq,
+                    **({"given_up": recovered.given_up} if recovered.given_up else {}),
                     **unsigned,
                 },
             )

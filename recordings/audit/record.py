@@ -221,6 +221,7 @@ TYPES: tuple[TypeRow, ...] = (
             ("cut_sha256", "their digest"),
             ("damaged_lines", "lines before that which cannot be read and were left as they are"),
             ("last_seq", "the last record that was kept"),
+            ("given_up", "earlier files whose unfinished last line nothing explained, and what was cut, as above"),
             ("unsigned_lines", "whole lines behind the last checkpoint, taken over though nobody had signed them"),
             ("segment_missing", "true where `keys` speaks of a newer segment that was not there"),
         ),

@@ -26,7 +26,7 @@ from recordings.audit.note import NoteError
 from recordings.audit.record import Outcome, RecordType
 from recordings.audit.segment_header import parse_header
 from recordings.audit.segment_scan import SegmentScan
-from recordings.audit.segments import BLOCK_BYTES, backwards, forwards, is_sealed, segment_number, segments
+from recordings.audit.segments import BLOCK_BYTES, backwards, complete, forwards, is_sealed, segment_number, segments
 from recordings.audit.stored import open_stored
 
 WRITTEN_AGAIN_BYTES = 32 << 20
@@ -58,6 +58,8 @@ class Recovered:
     open_intents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     tree: Tree | None = None
     """Over every line that is kept; None where nothing was ever signed."""
+    given_up: list[dict[str, Any]] = field(default_factory=list)
+    """Earlier segments whose torn last line nothing in the log explained, and what was cut."""
     unsigned_lines: int = 0
     """Behind the last checkpoint of the last segment."""
 
@@ -77,6 +79,10 @@ def recover(directory: Path) -> Recovered:
                 with suppress(FileNotFoundError):  # sealed meanwhile: that is a copy, and on the disk
                     if not is_sealed(path):
                         _write_again(path, path.stat().st_size)
+    for number, path in enumerate(last_run[:-1], 1):
+        with suppress(FileNotFoundError):
+            if not is_sealed(path) and not _is_named_suspect(path, last_run[number:]):
+                _cut_unnamed(path, found)
     for path in paths:
         with suppress(FileNotFoundError):
             if not is_sealed(path):
@@ -242,6 +248,24 @@ def _cut(path: Path, good_end: int, found: Recovered) -> None:
         file.truncate(good_end)
         os.fsync(file.fileno())
     found.cut_sha256 = digest.hexdigest()
+
+
+def _is_named_suspect(path: Path, later: list[Path]) -> bool:
+    """Whether a later segment says of this one that it was given up, so that its torn end is explained."""
+    if complete(path) == path.stat().st_size:
+        return True
+    mark, name = RecordType.LOG_SUSPECT.encode(), path.name.encode()
+    return any(mark in line and name in line for one in later for line in forwards(one))
+
+
+def _cut_unnamed(path: Path, found: Recovered) -> None:
+    """A write failed there, and the process ended before the log could say so: this start says it."""
+    end, size = complete(path), path.stat().st_size
+    with path.open("r+b") as file:
+        digest = sha256(os.pread(file.fileno(), size - end, end)).hexdigest()
+        file.truncate(end)
+        os.fsync(file.fileno())
+    found.given_up.append({"segment": path.name, "cut_bytes": size - end, "cut_sha256": digest})
 
 
 def _give_back(path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from recordings.audit.record import Outcome, RecordType
 from recordings.audit.recovery import intent_key, recover
 from recordings.audit.segments import forwards, segments
 from recordings.audit.verify import verify
+from recordings.errors import LogUnavailableError
 from tests.recordings.audit.conftest import ROOT, Bench
 
 REQUEST = RecordType.KUBE_REQUEST
@@ -305,3 +308,28 @@ async def test_what_a_killed_process_had_reserved_is_given_back_by_the_next_star
     recover(bench.directory)
     assert path.stat().st_size == size
     assert path.stat().st_blocks * 512 <= size + recovery.UNRESERVED_BYTES
+
+
+async def test_a_torn_segment_that_the_log_had_no_time_to_name_is_cut_and_named_by_the_next_start(
+    signed: Bench, until: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
+    log = signed.log()
+    await log.open()
+    calls = len(signed.disk.calls)
+    signed.disk.fail_at = {calls: "short", calls + 5: "short"}  # the record; open, reserve, header, directory; why
+    with pytest.raises(LogUnavailableError):
+        log.append(REQUEST, Outcome.INTENT, event={"auditID": "torn"})
+    await until(lambda: len(signed.disk.calls) > calls + 5)
+    await log._abandon()
+    first = segments(signed.directory)[0]
+    torn = first.read_bytes().rpartition(b"\n")[2]
+    assert torn
+    log = signed.log()
+    await log.open()
+    await log.close()
+    (verdict,) = verify(signed.directory, ROOT.public)
+    assert verdict.findings == []
+    (recovered,) = [one for one in signed.records() if one["type"] == RecordType.LOG_RECOVERED]
+    assert recovered["body"]["given_up"] == [
+        {"segment": first.name, "cut_bytes": len(torn), "cut_sha256": sha256(torn).hexdigest()}
+    ]
