@@ -9,76 +9,37 @@ from pathlib import Path
 
 import pytest
 
-from recordings.streams import frames, spdy_frames
+from recordings.streams import frames
 from recordings.streams.channels import DIALECTS, ChannelReader
 from recordings.streams.events import Side
 from recordings.streams.fault import Fault, StreamFaultError
 from recordings.streams.frames import Control, Head, Opcode
-from recordings.streams.spdy_frames import DataHead, DataPiece
 from recordings.streams.websocket import WebSocketWire
+from tests.battery.spdy.stricter import STRICTER
+from tests.recordings.streams.spdy_reading import reading
 
 VECTORS = Path(__file__).parents[2] / "vectors/streams"
 SPDY = json.loads((VECTORS / "spdy_verdicts.json").read_text(encoding="utf-8"))["cases"]
 WEBSOCKET = json.loads((VECTORS / "websocket_verdicts.json").read_text(encoding="utf-8"))["cases"]
 
 
-def spdy_reading(sent: bytes) -> tuple[list[dict[str, object]], Fault | None, bool]:
-    """The complete frames, told as the library's are; the fault; and whether a frame has begun and not ended."""
-    told: list[dict[str, object]] = []
-    reader = spdy_frames.FrameReader()
-    head, payload = None, b""
-    try:
-        for frame, _ in reader.feed(sent):
-            if isinstance(frame, DataHead):
-                head, payload = frame, b""
-            elif isinstance(frame, DataPiece):
-                payload += frame.data
-            else:
-                told.append(fields(frame))
-            if head and len(payload) == head.length:
-                told.append({"frame": "Data", "stream": head.stream, "fin": head.fin, "data": payload.hex()})
-                head = None
-    except StreamFaultError as error:
-        return told, error.fault, False
-    return told, None, reader.midway
-
-
-def fields(frame: spdy_frames.ControlFrame) -> dict[str, object]:
-    told = {name: getattr(frame, name) for name in frame.__slots__}
-    if "headers" in told:
-        told["headers"] = {name: value.encode("latin-1").hex() for name, value in told["headers"].items()}
-    if "entries" in told:
-        told["entries"] = [list(entry) for entry in told["entries"]]
-    return {"frame": type(frame).__name__, **told}
-
-
 @pytest.mark.parametrize("case", SPDY, ids=[str(number) for number in range(len(SPDY))])
 def test_no_spdy_frame_is_read_otherwise_than_by_kubernetes(case):
     """Theirs reads fields as they come, ours a frame when it is complete: where ours waits, nothing has gone on."""
-    ours, fault, waits = spdy_reading(bytes.fromhex(case["hex"]))
-    assert ours == case["frames"][: len(ours)]
-    if not fault and not waits:
-        assert (ours, case["error"]) == (case["frames"], "")
+    ours = reading([bytes.fromhex(case["hex"])])
+    assert ours.frames == case["frames"][: len(ours.frames)]
+    if not ours.fault and not ours.waits:
+        assert (ours.frames, case["error"]) == (case["frames"], "")
 
 
 def test_we_refuse_more_than_kubernetes_does_and_only_by_our_rules():
-    stricter = {
-        Fault.VERSION,  # the library does not look at it
-        Fault.FLAGS,
-        Fault.FRAME_LENGTH,  # it reads the fields of the type, whatever length the head says
-        Fault.FRAME_TOO_LARGE,
-        Fault.COMPRESSION,  # it does not look at the flush that ends a block
-        Fault.HEADERS,
-        Fault.STATUS,
-        Fault.STREAM_ID,
-    }
     alone, alike = set(), 0
     for case in SPDY:
-        ours, fault, waits = spdy_reading(bytes.fromhex(case["hex"]))
-        if fault and len(ours) < len(case["frames"]):
-            alone.add(fault)
-        alike += not fault and not waits
-    assert alone <= stricter
+        ours = reading([bytes.fromhex(case["hex"])])
+        if ours.fault and len(ours.frames) < len(case["frames"]):
+            alone.add(ours.fault)
+        alike += not ours.fault and not ours.waits
+    assert alone <= STRICTER.keys()
     assert alike > 70
 
 

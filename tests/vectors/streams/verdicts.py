@@ -1,16 +1,14 @@
-"""Asks other readers what they read: `verdicts.py FRAMER` makes `spdy_verdicts.json` and `websocket_verdicts.json`.
+"""Asks other readers what they read: `verdicts.py` makes `spdy_verdicts.json` and `websocket_verdicts.json`.
 
-FRAMER is the program of `kubelet/framer`: the SPDY library on all Kubernetes sides. The WebSocket readers are wsproto
-and websockets, which must be installed where this runs. The inputs are good conversations and the same with up to
-three faults, always the same ones (a seed is fixed).
+SPDY is asked of the library on all Kubernetes sides, by the program of `tests/battery/spdy`. The WebSocket readers are
+wsproto and websockets, which must be installed where this runs. The inputs are good conversations and the same with up
+to three faults, always the same ones (a seed is fixed).
 """
 
 from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,44 +18,14 @@ from websockets.protocol import Protocol, State
 from websockets.protocol import Side as WebSocketSide
 from wsproto.frame_protocol import FrameProtocol, ParseFailed
 
-from tests.recordings.streams.wire import MASK, Blocks, control, data, frame, goaway, pairs, ping, reset
+from tests.battery.spdy.drawn import damaged, spdy_direction
+from tests.battery.spdy.framer import framer
+from tests.recordings.streams.wire import MASK, frame
 
 HERE = Path(__file__).parent
 CASES = 400
 BODIES = [b"", b"ping", b"\x03\xe8", b"\x03\xe8bye", b"\x03", b"\x03\xec", b"\x03\xe8\xff", bytes(126)]
 """Of control frames."""
-
-
-def spdy_direction(dice: random.Random) -> bytes:
-    """A few frames of every kind, some of them unusual."""
-    blocks, out = Blocks(), b""
-    for number in range(1, dice.randint(3, 8)):
-        stream = 2 * number - 1
-        headers = {"streamtype": dice.choice(["error", "stdin", "data"]), "port": str(dice.randint(1, 65535))}
-        choices = [
-            lambda stream=stream, headers=headers: blocks.syn(stream, fin=dice.random() < 0.2, **headers),
-            lambda stream=stream: blocks.reply(stream),
-            lambda stream=stream: blocks.more(stream, a="b"),
-            lambda stream=stream: data(stream, dice.randbytes(dice.randint(0, 20)), fin=dice.random() < 0.3),
-            lambda stream=stream: reset(stream, dice.randint(1, 11)),
-            lambda: ping(dice.randint(0, 99)),
-            lambda: goaway(dice.randint(0, 9), dice.randint(0, 2)),
-            lambda: control(4, b"\0\0\0\1" + dice.randbytes(8), flags=dice.randint(0, 1)),
-            lambda: control(9, b"\0\0\0\1" + dice.randint(1, 0x7FFFFFFF).to_bytes(4)),
-        ]
-        unusual = [
-            lambda: control(1, bytes((0, 0, 0, 9)) + bytes(6) + blocks.raw(pairs(odd_headers(dice)))),
-            lambda: control(dice.randint(0, 12), dice.randbytes(8), version=dice.choice([2, 3, 3, 3])),
-            lambda stream=stream: reset(stream, dice.choice([0, 12])),
-        ]
-        out += dice.choice(unusual if dice.random() < 0.1 else choices)()
-    return out
-
-
-def odd_headers(dice: random.Random) -> list[tuple[str | bytes, str | bytes]]:
-    names = ["streamtype", "streamType", "port", "port", "host", "", " port", "x\0y", "connection"]
-    values = ["stdin", "", "a\0b", b"\xff\x00\x01"]
-    return [(dice.choice(names), dice.choice(values)) for _ in range(dice.randint(0, 3))]
 
 
 def websocket_direction(dice: random.Random, mask: bytes | None) -> bytes:
@@ -72,21 +40,6 @@ def websocket_direction(dice: random.Random, mask: bytes | None) -> bytes:
         out += frame(opcode, b"x" * dice.choice([0, 1, 5, 125, 126, 150]), final=final, mask=mask)
         is_open = not final
     return out
-
-
-def damaged(dice: random.Random, good: bytes, reach: int) -> bytes:
-    """The same with up to three faults; half of them near the beginning, where the heads are."""
-    out = bytearray(good)
-    for _ in range(dice.choice([0, 0, 1, 2, 3])):
-        at = dice.randrange(min(len(out), dice.choice([reach, len(out)])))
-        match dice.randint(0, 2):
-            case 0:
-                out[at] ^= 1 << dice.randint(0, 7)
-            case 1:
-                out[at] = dice.randint(0, 255)
-            case _:
-                out[at:at] = dice.randbytes(1)
-    return bytes(out)
 
 
 def with_wsproto(sent: bytes, *, masked: bool) -> Iterator[dict[str, object]]:
@@ -126,12 +79,13 @@ def verdict(read: Iterator[dict[str, object]]) -> dict[str, object]:
     return {"frames": frames, "error": ""}
 
 
-def main(framer: str) -> None:
+def main() -> None:
     dice = random.Random(20261123)
     sent = [damaged(dice, spdy_direction(dice), 40) for _ in range(CASES)]
-    asked = "".join(f"{one.hex()}\n" for one in sent)
-    answers = subprocess.run([framer], input=asked, capture_output=True, text=True, check=True).stdout.splitlines()
-    spdy = [{"hex": one.hex(), **json.loads(answer)} for one, answer in zip(sent, answers, strict=True)]
+    spdy = [
+        {"hex": one.hex(), "error": theirs.error, "frames": theirs.frames}
+        for one, theirs in zip(sent, framer().read(sent), strict=True)
+    ]
     write("spdy_verdicts.json", {"reader": "moby/spdystream 0.5.1", "cases": spdy})
     cases = []
     for number in range(CASES):
@@ -156,4 +110,4 @@ def write(name: str, document: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

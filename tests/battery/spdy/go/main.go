@@ -1,11 +1,14 @@
-// What Kubernetes' SPDY library reads: one direction's bytes in hex on each line in, the frames as JSON on each line out.
+// What Kubernetes' SPDY library reads. In: the bytes of one direction, each behind its length in four bytes. Out: for
+// each a line of JSON with the frames, where each ended, and why it stopped.
 package main
 
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -15,13 +18,26 @@ import (
 
 type frame map[string]any
 
+type reading struct {
+	Frames []frame `json:"frames"`
+	Ends   []int   `json:"ends"`
+	Error  string  `json:"error"`
+}
+
 func main() {
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 1<<24)
-	out := json.NewEncoder(os.Stdout)
-	for lines.Scan() {
-		raw, err := hex.DecodeString(lines.Text())
-		if err != nil {
+	in := bufio.NewReader(os.Stdin)
+	buffered := bufio.NewWriter(os.Stdout)
+	defer buffered.Flush()
+	out := json.NewEncoder(buffered)
+	for {
+		var length uint32
+		if err := binary.Read(in, binary.BigEndian, &length); err == io.EOF {
+			return
+		} else if err != nil {
+			panic(err)
+		}
+		raw := make([]byte, length)
+		if _, err := io.ReadFull(in, raw); err != nil {
 			panic(err)
 		}
 		out.Encode(read(raw))
@@ -29,21 +45,29 @@ func main() {
 }
 
 // read reads frames until the first error; the end of the bytes is one, and is not told.
-func read(raw []byte) map[string]any {
-	framer, err := spdy.NewFramer(io.Discard, bytes.NewReader(raw))
+func read(raw []byte) (all reading) {
+	all = reading{Frames: []frame{}, Ends: []int{}}
+	defer func() {
+		if cause := recover(); cause != nil {
+			all.Error = fmt.Sprintf("panic: %v", cause)
+		}
+	}()
+	left := bytes.NewReader(raw)
+	framer, err := spdy.NewFramer(io.Discard, left)
 	if err != nil {
 		panic(err)
 	}
-	frames := []frame{}
 	for {
 		next, err := framer.ReadFrame()
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return map[string]any{"frames": frames, "error": ""}
+			return all
 		}
 		if err != nil {
-			return map[string]any{"frames": frames, "error": err.Error()}
+			all.Error = err.Error()
+			return all
 		}
-		frames = append(frames, told(next))
+		all.Frames = append(all.Frames, told(next))
+		all.Ends = append(all.Ends, len(raw)-left.Len())
 	}
 }
 
