@@ -197,8 +197,8 @@ def _headers(body: bytes, flags: int, headers: HeaderReader) -> Headers:
 
 def _rst_stream(body: bytes, _flags: int, _headers: HeaderReader) -> RstStream:
     """§2.6.3: "0 is not a valid status code"."""
-    status = int.from_bytes(body[4:])
     stream = _stream(body, exactly=8)
+    status = int.from_bytes(body[4:])
     if not 1 <= status <= 11:
         raise StreamFaultError(Fault.STATUS, f"{status} is no status of a reset")
     return RstStream(stream, status)
@@ -232,7 +232,7 @@ def _goaway(body: bytes, _flags: int, _headers: HeaderReader) -> Goaway:
 
 def _window_update(body: bytes, _flags: int, _headers: HeaderReader) -> WindowUpdate:
     """§2.6.8: "Delta-Window-Size ... legal values are 1 to 2^31 - 1"."""
-    delta = int.from_bytes(body[4:])
+    delta = int.from_bytes(body[4:8])
     if len(body) != 8 or body[0] & 0x80 or not 0 < delta < 1 << 31:
         raise StreamFaultError(Fault.FRAME_LENGTH, f"a WINDOW_UPDATE of {len(body)} bytes by {delta}")
     return WindowUpdate(int.from_bytes(body[:4]), delta)

@@ -149,6 +149,12 @@ def test_the_largest_control_frame_is_read():
     assert [frame for frame, _ in read([sent])] == [Settings(((0, 0, 0),) * count)]
 
 
+@pytest.mark.parametrize("kind", range(1, 10))
+def test_a_control_frame_that_is_far_too_long_is_refused_in_our_own_words(kind):
+    """As a number, its body would have more digits than Python writes."""
+    assert fault_of(control(kind, b"\x7f" * 8000)) is not None
+
+
 @pytest.mark.parametrize("count", [1, 3, *MANY])
 def test_the_number_of_settings_is_what_the_frame_holds(count):
     assert fault_of(control(4, count.to_bytes(4) + bytes(16))) is Fault.FRAME_LENGTH
