@@ -84,8 +84,8 @@ class KubeLimits(Section):
     connect_timeout: Duration = Field(default=10, ge=1, le=120)
     """To reach an API server, TLS handshake included."""
     answer_timeout: Duration = Field(default=120, ge=5, le=3_600)
-    """For an API server to begin its answer; its own limit is 60 s (--request-timeout). Watches, logs and streams have
-    none."""
+    """For an API server to begin its answer, and between two pieces of it; its own limit is 60 s (--request-timeout).
+    Watches, logs and streams have none."""
     drain_timeout: Duration = Field(default=30, ge=0, le=3_600)
     """After SIGTERM, how long running requests may go on."""
 

@@ -157,8 +157,7 @@ class KubeConnection(asyncio.BufferedProtocol):
         if self._stream is not None:
             self._stream.client_writable(writable=True)
         if self._relay is not None:
-            if self.body_done:
-                self.deadline = float("inf")
+            self.answer_goes_on()
             self._relay.client_writable(writable=True)
 
     # -- heads
@@ -240,13 +239,13 @@ class KubeConnection(asyncio.BufferedProtocol):
             self.deadline = self._owner.loop.time() + BODY_SECONDS
 
     def _await_answer(self, relay: Relay) -> None:
-        endless = relay.response_seen or relay.is_endless
+        endless = relay.is_endless
         self.deadline = float("inf") if endless else self._owner.loop.time() + self._owner.limits.answer_timeout
 
-    def answer_begun(self) -> None:
-        """The API server's answer is here; its end may take as long as it takes."""
-        if self.body_done:
-            self.deadline = float("inf")
+    def answer_goes_on(self) -> None:
+        """More of the API server's answer is here, or will be: its end may take long, silence may not."""
+        if self._relay is not None and self.body_done and self.writable:
+            self._await_answer(self._relay)
 
     def expire(self) -> None:
         """The deadline has passed: whoever let it pass is told where that can be, and the record says who it was."""
@@ -256,8 +255,9 @@ class KubeConnection(asyncio.BufferedProtocol):
         elif not self.body_done:
             relay.client_gone(f"no byte of the request's body for {BODY_SECONDS:.0f} s")
             self.abort()
-        elif not relay.response_seen:
-            relay.no_answer(f"no answer for {self._owner.limits.answer_timeout} s")
+        elif not relay.response_seen or self.writable:
+            what = "more of the answer" if relay.response_seen else "answer"
+            relay.no_answer(f"no {what} for {self._owner.limits.answer_timeout} s")
         else:
             relay.client_gone(f"the client took nothing of its answer for {STALL_SECONDS:.0f} s")
             self.abort()

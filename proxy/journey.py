@@ -17,7 +17,7 @@ from auth.errors import Reason
 from proxy.audit_id import RANDOM_BYTES, uuid7
 from proxy.connection import KubeConnection
 from proxy.context import RequestContext
-from proxy.filters.audit import AuditFilter
+from proxy.filters.audit import AuditFilter, may_change
 from proxy.headers import head_for_upstream
 from proxy.http1 import RequestHead
 from proxy.metrics import Metrics
@@ -26,7 +26,7 @@ from proxy.relay import End, Relay, RelayResult
 from proxy.status import Refusal, response, wants_text
 from proxy.streams.streaming import Streaming
 from proxy.upstream import Endpoint, PoolKey, UpstreamConnection, UpstreamPool
-from proxy.upstream_failure import cause, timed_out, unreachable
+from proxy.upstream_failure import cause, gone, invalid, timed_out, unreachable
 from recordings.errors import LogUnavailableError
 
 Step = Callable[[RequestContext], Refusal | None]
@@ -248,14 +248,12 @@ class Journey:
         connection.next_request(keep_alive=False)
 
     def _failure(self, context: RequestContext, result: RelayResult) -> Refusal:
-        cluster = context.credential.cluster
+        cluster, unknown = context.credential.cluster, result.unanswered and may_change(context)
         if result.end is End.UPSTREAM_INVALID:
-            return Refusal(
-                Reason.UPSTREAM_INVALID, f"cluster {cluster!r} sent an answer that is not valid HTTP ({result.detail})"
-            )
+            return invalid(cluster, result.detail, unknown=unknown)
         if result.end is End.UPSTREAM_TIMEOUT:
-            return timed_out(cluster)
-        return unreachable(cluster, result.detail)
+            return timed_out(cluster, unknown=unknown)
+        return gone(cluster, result.detail) if unknown else unreachable(cluster, result.detail)
 
 
 def _refused(refusal: Refusal, context: RequestContext, *, close: bool) -> bytes:

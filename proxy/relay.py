@@ -47,6 +47,8 @@ class RelayResult:
     bytes_in: int = 0
     bytes_out: int = 0
     started: bool = False
+    sent: bool = False
+    """The request was given to a connection to the API server: from then on it may have been carried out."""
     detail: str = ""
     close: bool = False
     """The client was told that this is its connection's last answer."""
@@ -55,6 +57,15 @@ class RelayResult:
     request_body: BodyCopy | None = None
     response_body: BodyCopy | None = None
     """Copies of what passed, where the audit policy asks for them."""
+
+    @property
+    def unanswered(self) -> bool:
+        """It was sent, and no answer that we understood has begun."""
+        return (
+            self.sent
+            and self.end is not End.DONE
+            and (self.status is None or (self.status == 101 and not self.started))
+        )
 
 
 class RelayOwner(Protocol):
@@ -102,7 +113,7 @@ class Relay:
         self.context = context
         self.upstream = upstream
         self.fresh = fresh
-        self.result = RelayResult(close=context.head.fields.close or client.draining)
+        self.result = RelayResult(close=context.head.fields.close or client.draining, sent=True)
         fields, detail = context.head.fields, context.detail
         if (
             detail is not None
@@ -144,7 +155,7 @@ class Relay:
         self._finish(End.CLIENT_GONE, detail)
 
     def no_answer(self, detail: str) -> None:
-        """The API server had time enough."""
+        """The API server had time enough to begin its answer, or to go on with it."""
         self.upstream.abort()
         self._finish(End.UPSTREAM_TIMEOUT, detail)
 
@@ -157,7 +168,6 @@ class Relay:
 
     def upstream_head(self, head: ResponseHead) -> None:
         self.response_seen = True
-        self.client.answer_begun()
         self.result.status = head.status
         context = self.context
         if context.detail is not None and context.detail.level is Level.REQUEST_RESPONSE and not _is_endless(context):
@@ -185,6 +195,7 @@ class Relay:
             if not self.result.started:
                 self.result.started = True
                 self.owner.started(self)
+            self.client.answer_goes_on()
             self.client.write(self._take())
 
     def upstream_lost(self, reason: str, *, malformed: bool) -> None:

@@ -15,11 +15,26 @@ def cause(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def timed_out(cluster: str) -> Refusal:
-    return Refusal(Reason.CLUSTER_TIMEOUT, f"cluster {cluster!r} does not answer; ask its owners, or try again")
+ASK = "ask its owners, or try again"
+LOOK = "whether it did what was asked is not known, so look before you try again"
+"""For a write that was sent."""
+
+
+def timed_out(cluster: str, *, unknown: bool = False) -> Refusal:
+    return Refusal(Reason.CLUSTER_TIMEOUT, f"cluster {cluster!r} does not answer; {LOOK if unknown else ASK}")
 
 
 def unreachable(cluster: str, why: str) -> Refusal:
+    return Refusal(Reason.CLUSTER_UNREACHABLE, f"cluster {cluster!r} cannot be reached ({why}); {ASK}")
+
+
+def gone(cluster: str, why: str) -> Refusal:
+    """It was asked to change something, and went before it answered."""
+    return Refusal(Reason.CLUSTER_UNREACHABLE, f"cluster {cluster!r} gave no answer ({why}); {LOOK}")
+
+
+def invalid(cluster: str, why: str, *, unknown: bool) -> Refusal:
     return Refusal(
-        Reason.CLUSTER_UNREACHABLE, f"cluster {cluster!r} cannot be reached ({why}); ask its owners, or try again"
+        Reason.UPSTREAM_INVALID,
+        f"cluster {cluster!r} sent an answer that is not valid HTTP ({why})" + (f"; {LOOK}" if unknown else ""),
     )

@@ -36,6 +36,8 @@ OUTCOMES = {
     End.STREAM_FAULT: Outcome.FAILED,
     End.CUT: Outcome.ABORTED,
 }
+EFFECT = "kubewitness.dev/effect"
+"""`unknown`: a write or a stream that was sent and never answered. The API server may have done it, or will yet."""
 METADATA_ONLY = AuditPolicy((PolicyRule(Level.METADATA),))
 DECIDED = 4096
 """What the policy said, kept by all that it looks at, about 1 KiB each: a name never seen before is seldom among it."""
@@ -99,12 +101,7 @@ class AuditFilter:
     def waits_for_intent(self, context: RequestContext) -> bool:
         info = context.info
         assert info is not None
-        return (
-            self._strict
-            or info.verb not in READS
-            or info.resource == "secrets"
-            or context.head.fields.upgrade is not None
-        )
+        return self._strict or may_change(context) or info.resource == "secrets"
 
     async def intent(self, context: RequestContext) -> Refusal | None:
         """Durable when this returns None."""
@@ -142,6 +139,8 @@ class AuditFilter:
         if cut is not None:
             return self._outcome_again(context, result, cut)
         extra = {BYTES_IN: str(result.bytes_in), BYTES_OUT: str(result.bytes_out), **result.annotations}
+        if result.unanswered and may_change(context):
+            extra[EFFECT] = "unknown"
         bodies, annotations = self._bodies.of(context, result)
         extra |= annotations
         try:
@@ -266,6 +265,12 @@ class AuditFilter:
             ),
         }
         return {name: value for name, value in members.items() if value is not None}
+
+
+def may_change(context: RequestContext) -> bool:
+    """Whether it is more than a read: a write, or an upgrade, behind which anything may happen."""
+    info = context.info
+    return info is None or info.verb not in READS or context.head.fields.upgrade is not None
 
 
 _CODES = {End.UPSTREAM_GONE: 502, End.UPSTREAM_TIMEOUT: 504, End.UPSTREAM_INVALID: 502}

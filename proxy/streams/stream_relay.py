@@ -128,7 +128,7 @@ class StreamRelay:
         self.upgrade = upgrade
         self.upstream = upstream
         self.recorder = recorder
-        self.result = RelayResult(close=True)
+        self.result = RelayResult(close=True, sent=True)
         self.counts = StreamCounts()
         self.why = ""
         """Our own reason for the end, where it was ours."""

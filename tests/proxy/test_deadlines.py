@@ -59,16 +59,48 @@ async def test_what_may_take_for_ever_may(target):
         assert it.log.outcomes == [(Outcome.DONE, 200)]
 
 
-async def test_an_answer_that_has_begun_may_take_its_time():
+async def test_an_answer_that_goes_on_may_take_its_time():
     async with plane() as it:
         it.server.answer = None
         client = it.client()
         await client.ask(request())
-        it.server.respond(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
-        await it.loop.turn(10 * LIMIT)
-        it.server.respond(b"}")
+        it.server.respond(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        for _ in range(10):
+            await it.loop.turn(LIMIT - 2)
+            it.server.respond(b"x")
         await settle()
         assert it.log.outcomes[-1] == (Outcome.DONE, 200)
+
+
+@pytest.mark.parametrize("data", [request(), request(b"POST", body=b"{}")])
+async def test_an_answer_that_stops_in_the_middle_is_torn_and_recorded(data):
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(data)
+        it.server.respond(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
+        await it.loop.turn(LIMIT - 2)
+        assert not client.closed
+        await it.loop.turn(4)
+        assert client.wire.aborted
+        assert it.log.outcomes[-1] == (Outcome.FAILED, 200)
+        assert it.log.records[-1].message == "no more of the answer for 120 s"
+        assert it.server.wires[0].aborted
+
+
+async def test_an_api_server_that_stops_once_a_slow_client_takes_again_is_given_up():
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        client.wire.stalled = True
+        await client.ask(request())
+        it.server.respond(LARGE)
+        await it.loop.turn(2 * LIMIT)
+        client.wire.flow()
+        await it.loop.turn(LIMIT - 2)
+        assert not client.closed
+        await it.loop.turn(4)
+        assert it.log.outcomes[-1] == (Outcome.FAILED, 200)
 
 
 async def test_a_client_that_takes_nothing_of_its_answer_is_left():
@@ -98,7 +130,7 @@ async def test_a_client_that_takes_a_little_now_and_then_is_not():
         await settle()
         await it.loop.turn(STALL_SECONDS - 2)
         client.wire.flow()
-        await it.loop.turn(STALL_SECONDS)
+        await it.loop.turn(LIMIT - 2)
         assert not client.closed
         it.server.respond(b"x" * 700_000)
         await settle()

@@ -720,3 +720,52 @@ async def test_what_runs_on_is_cut_at_the_limit_and_its_outcome_is_there_when_st
         ]
         assert (watch.closed, dialling.closed, writing.closed) == (True, True, True)
         assert len(it.server.seen) == 1
+
+
+EFFECT = "kubewitness.dev/effect"
+LOOK = b"is not known, so look before you try again"
+
+
+@pytest.mark.parametrize("data", WRITES)
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 2000 OK\r\n\r\n"])
+async def test_a_write_that_was_sent_and_never_answered_is_recorded_as_of_unknown_effect(data, said):
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(data)
+        it.server.respond(said or b"\r")
+        it.server.wires[0].end()
+        await settle()
+        assert it.log.records[-1].annotations[EFFECT] == "unknown"
+        assert LOOK in client.received
+
+
+@pytest.mark.parametrize("data", WRITES)
+async def test_so_is_one_whose_client_left_before_the_answer(data):
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(data)
+        client.wire.end()
+        await settle()
+        assert it.log.outcomes[-1] == (ABORTED, None)
+        assert it.log.records[-1].annotations[EFFECT] == "unknown"
+
+
+async def test_nothing_is_unknown_of_a_read_of_what_was_never_sent_or_was_answered():
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(request())
+        it.server.wires[0].end()
+        await settle()
+        it.server.refuses = OSError("no way")
+        await it.client().ask(WRITES[0])
+        it.server.refuses = None
+        await it.client().ask(WRITES[0])
+        it.server.respond(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
+        it.server.wires[-1].end()
+        await settle()
+        assert [outcome for outcome, _ in it.log.outcomes] == [FAILED, INTENT, FAILED, INTENT, FAILED]
+        assert [record for record in it.log.records if EFFECT in record.annotations] == []
+        assert LOOK not in client.received

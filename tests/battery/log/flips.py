@@ -29,7 +29,7 @@ from recordings.audit.verdict import Finding, Kind, Verdict
 from recordings.audit.verify import verify
 from tests.battery.log.tamper import KEYS, ROOT, a_log
 
-SEGMENT_BYTES = 16 * 1024 * 1024
+SEGMENT_BYTES = 4 * 1024 * 1024
 """A verification reads two of them."""
 RECORD_CHARACTERS = 600
 BATCH = 100

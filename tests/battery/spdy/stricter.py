@@ -89,7 +89,7 @@ STRICTER: dict[Fault, Reason] = {
         lambda head: (head.kind == 3 and head.word(4) > 11) or (head.kind == 7 and head.word(4) > 2),
     ),
     Fault.STREAM_ID: Reason(
-        "it takes the reserved bit for a part of the number, and refuses data for stream 0 only when they are whole",
-        lambda head: head.stream == 0 if head.kind == 0 else bool(head.word(0) >> 31),
+        "it takes the reserved bit for a part of the number, and looks for stream 0 behind the data or header block",
+        lambda head: head.stream == 0 if head.kind == 0 else not 0 < head.word(0) < 1 << 31,
     ),
 }
