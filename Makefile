@@ -55,7 +55,7 @@ fuzz: $(STAMP) ## every parser under the fuzzer, SECONDS=20 each; FUZZ="target â
 
 battery: $(STAMP) ## the long suites of attacks and faults
 	@KWIT_STREAM_STEP=1 KWIT_STREAM_MUTANTS=240 KWIT_STREAM_CASES=1 KWIT_IDENTITIES=10000 KWIT_FLOOD_BYTES=10737418240 \
-	  KWIT_SPDY_STREAMS=100000 KWIT_FULL_DISK=512 KWIT_SLOW_DISK=1 KWIT_POWER_CUTS=20 KWIT_LIMITS=1 $(BIN)/python -m pytest -q tests/battery
+	  KWIT_SPDY_STREAMS=100000 KWIT_FULL_DISK=512 KWIT_SLOW_DISK=1 KWIT_POWER_CUTS=20 KWIT_LIMITS=1 KWIT_NETWORK=1 $(BIN)/python -m pytest -q tests/battery
 
 tamper: $(STAMP) ## a million changes to a log, each of which must be found (hours)
 	@$(BIN)/python -m tests.battery.log.tamper 1000000

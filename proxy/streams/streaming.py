@@ -28,7 +28,7 @@ from recordings.errors import LogUnavailableError
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.recorder import Recorder, RecordingFailedError, Sealed
 from recordings.recorder.store import RecordingStore
-from recordings.streams.outcome import Ended, Outcome
+from recordings.streams.outcome import Outcome
 
 if TYPE_CHECKING:
     from proxy.connection import KubeConnection
@@ -248,7 +248,7 @@ def _annotate(result: RelayResult, sealed: Sealed) -> None:
     }
     if outcome.exit_code is not None:
         result.annotations["kubewitness.dev/exit-code"] = str(outcome.exit_code)
-    elif outcome.ended is not Ended.UNKNOWN:
+    else:
         result.annotations["kubewitness.dev/ended"] = outcome.ended
 
 
