@@ -23,7 +23,7 @@ from proxy.streams.stream_relay import StreamRelay
 from proxy.streams.upstream_stream import UpstreamStream
 from proxy.target import query_bool
 from proxy.upstream import Endpoint
-from proxy.upstream_failure import cause, timed_out, unreachable
+from proxy.upstream_failure import LOOK, cause, timed_out, unreachable
 from recordings.errors import LogUnavailableError
 from recordings.recorder.head import RecordingHead
 from recordings.recorder.recorder import Recorder, RecordingFailedError, Sealed
@@ -254,10 +254,12 @@ def _annotate(result: RelayResult, sealed: Sealed) -> None:
 
 def _failure(result: RelayResult) -> Refusal:
     if result.end is End.UPSTREAM_TIMEOUT:
-        return Refusal(Reason.CLUSTER_TIMEOUT, "the cluster did not answer the upgrade; try again, or ask its owners")
+        return Refusal(Reason.CLUSTER_TIMEOUT, f"the cluster did not answer the upgrade; {LOOK}")
     if result.end is End.UPSTREAM_GONE:
-        return Refusal(Reason.CLUSTER_UNREACHABLE, "the cluster ended the connection; try again, or ask its owners")
-    return Refusal(Reason.UPSTREAM_INVALID, f"the cluster's answer to the upgrade is not valid ({result.detail})")
+        return Refusal(Reason.CLUSTER_UNREACHABLE, f"the cluster ended the connection; {LOOK}")
+    return Refusal(
+        Reason.UPSTREAM_INVALID, f"the cluster's answer to the upgrade is not valid ({result.detail}); {LOOK}"
+    )
 
 
 def _last_words(stream: StreamRelay) -> bytes:

@@ -286,10 +286,22 @@ async def test_a_client_that_leaves_ends_the_other_side(tmp_path):
         client.wire.end()
         await until(lambda: server.closing and not len(it.streaming.live))
         assert it.log.outcomes[-1] == (Outcome.ABORTED, 101)
+        assert it.log.records[-1].annotations["kubewitness.dev/ended"] == "unknown"
     (path,) = recordings(tmp_path)
     with open_recording(path) as reader:
         assert reader.footer is not None
         assert reader.footer.ended == "unknown"
+
+
+async def test_a_command_whose_end_the_api_server_did_not_tell_is_recorded_as_such(tmp_path):
+    conversation = Conversation("exec-terminal-websocket-1.37")
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        server.end(ConnectionResetError())
+        await gone(client)
+        last = it.log.records[-1]
+        assert (last.annotations["kubewitness.dev/ended"], "exit-code" in str(last.annotations)) == ("unknown", False)
+        assert last.message == "the API server ended the stream and did not say how the command ended"
 
 
 async def test_an_api_server_that_cannot_be_reached_leaves_no_recording(tmp_path):
@@ -313,7 +325,9 @@ async def test_an_api_server_that_never_answers_an_upgrade_is_given_up(tmp_path)
         await it.loop.turn(61)
         await gone(client)
         assert client.received.startswith(b"HTTP/1.1 504 ")
+        assert b"is not known, so look before you try again" in client.received
         assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.FAILED, 504)]
+        assert it.log.records[-1].annotations["kubewitness.dev/effect"] == "unknown"
     assert recordings(tmp_path) == []
 
 
