@@ -53,8 +53,9 @@ class Journey:
         random: Callable[[int], bytes],
         metrics: Metrics,
         streaming: Streaming | None = None,
+        still: Callable[[RequestContext], Refusal | None] = lambda _: None,
     ) -> None:
-        """Without `streaming`, upgrades are refused."""
+        """Without `streaming`, upgrades are refused. `still`: why a request that passed would not pass any more."""
         self._streaming = streaming
         self._steps = steps
         self._audit = audit
@@ -63,6 +64,8 @@ class Journey:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        self._still = still
+        self._endless: set[Relay] = set()
         self._object_before = ObjectBefore(steps, pool, loop=loop, clock=clock)
 
     def __call__(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None:
@@ -149,6 +152,16 @@ class Journey:
         connection.write(_refused(refusal, context, close=close))
         connection.next_request(keep_alive=not close)
 
+    def sweep(self) -> None:
+        """Cut the watches and followed logs whose request would not pass any more; to be called every second.
+
+        What has an end is left to it: a write that is cut is one of which nobody knows what it did.
+        """
+        for relay in list(self._endless):
+            refusal = self._still(relay.context)
+            if refusal is not None:
+                relay.cut(refusal.message)
+
     # -- upstream
 
     def _exchange(self, connection: KubeConnection, context: RequestContext) -> Coroutine[Any, Any, None] | None:
@@ -200,6 +213,8 @@ class Journey:
         relay.timer = self._loop.call_later(STARTED_SECONDS, self._record_start, relay)
 
     def _record_start(self, relay: Relay) -> None:
+        if relay.is_endless:
+            self._endless.add(relay)
         with suppress(LogUnavailableError):  # the outcome will say the same, or its last bytes stay here
             self._audit.started(relay.context, relay.result)
 
@@ -210,6 +225,7 @@ class Journey:
         """Keep or end both connections; a read that met a dying idle connection is sent once more, over a new one."""
         if relay.timer is not None:
             relay.timer.cancel()
+            self._endless.discard(relay)
         upstream, connection, context, result = relay.upstream, relay.client, relay.context, relay.result
         if relay.reusable:
             self._pool.give_back(upstream, self._loop.time())

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from auth.locks import Lock, LockKind, LockTarget
 from auth.state.sqlite import SqliteStore
-from auth.state.store import Lock
 from tests.e2e.cluster import Cluster, free_ports
 from tests.e2e.in_process import InProcess
 from tests.e2e.installation import KWIT
@@ -90,7 +90,7 @@ def test_locked_out_and_let_in_again(here: InProcess, alice: Person, kubectl: Pa
         store = SqliteStore(here.folder / "data" / "state.db")
         await store.open()
         if on:
-            await store.add_lock(Lock("l1", f"login:{login}", "stolen laptop", 1.0, "sec@example.com"))
+            await store.add_lock(Lock("l1", LockTarget(LockKind.LOGIN, login), "stolen laptop", 1.0, "sec@example.com"))
         else:
             await store.remove_lock("l1")
         await store.close()
@@ -101,7 +101,7 @@ def test_locked_out_and_let_in_again(here: InProcess, alice: Person, kubectl: Pa
         asked = alice.run(kubectl, PODS)
     finally:
         here.run(lock(on=False))
-    assert last_line(asked) == refused("you are locked out; ask your security team to remove the lock")
+    assert last_line(asked) == refused("you are locked out by lock l1; ask your security team to remove the lock")
     assert alice.run(kubectl, PODS).code == 0
 
 

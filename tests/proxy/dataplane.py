@@ -268,7 +268,7 @@ class State:
     def login(self, _login_id: LoginID) -> Login | None:
         return self.live
 
-    def lock_for(self, _login: Login) -> Lock | None:
+    def lock_for(self, _login: Login, _cluster: str) -> Lock | None:
         return None
 
     def age(self, _now: float) -> float:

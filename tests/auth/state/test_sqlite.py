@@ -55,6 +55,8 @@ async def test_a_file_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
     with sqlite3.connect(path) as old:
         old.execute("DROP INDEX logins_changed")
         old.execute("ALTER TABLE logins DROP COLUMN changed")
+        for column in ("shows_reason", "persons", "recorded", "withdrawn_at", "withdrawn_by"):
+            old.execute(f"ALTER TABLE locks DROP COLUMN {column}")
     for _ in range(2):
         store = SqliteStore(path)
         await store.open()
