@@ -42,7 +42,7 @@ class State(Protocol):
 
 
 class AuthenticationFilter:
-    """Sets `login` and `endpoint`."""
+    """Sets `login`, where it is known, and `endpoint`."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class AuthenticationFilter:
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         login = self._state.login(credential.login_id)
+        context.login = login  # a refusal's record names them, too
         lock = self._state.lock_for(login, credential.cluster) if login is not None else None
         reason = why_not(login, lock, now, self._groups_max_age)
         if reason is not None or login is None:
             return _not_live(reason or Reason.LOGIN_UNKNOWN, login, lock)
-        context.login = login
         endpoint = self._endpoints.get(credential.cluster)
         if endpoint is None:
             return Refusal(

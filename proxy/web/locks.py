@@ -18,28 +18,25 @@ from aiohttp import web
 
 from auth.errors import AuthError, Reason
 from auth.identity import Login
+from auth.lock_making import MAX_NAME, MAX_REASON, LockError, LockWish, aimless, stopped, too_far
 from auth.locks import Lock, LockKind, LockTarget
 from auth.rbac import Decision
 from auth.rbac.matching import OWN_GROUP
 from proxy.base32_id import base32_id
 from proxy.filters.authorization import verdict_on
+from proxy.lock_fields import lock_fields
 from proxy.web.deps import WebDeps
 from proxy.web.lock_records import created_body, lock_body, record_locks
 from proxy.web.question import Question
 from proxy.web.requests import flag, read_json, source_of, text
-from recordings.audit.encode import rfc3339
 from recordings.audit.event import actor
 from recordings.audit.record import Outcome, RecordType
 
 MAX_LOCKS = 10_000
 """In force at once; each worker holds them all, half a KiB each. Whole companies are stopped by their groups."""
-MAX_NAME = 253
-MAX_REASON = 256
-"""Characters; it stands in a Status that kubectl shows in one line."""
-MAX_SECONDS = 10 * 365 * 86_400.0
+MAX_DETAIL = 256
 RESOURCE = "locks"
-LOGIN = re.compile(r"[a-z2-7]{26}")
-_ID = LOGIN
+_ID = re.compile(r"[a-z2-7]{26}")
 _NOT_THERE = "there is no lock of this id in force"
 
 Caller = Callable[[web.Request, float], Awaitable[Login]]
@@ -64,18 +61,17 @@ class LocksApi:
         """`{lock, stops}`: the lock, and how many living logins it stops."""
         now = self.deps.clock()
         login = await self.caller(request, now)
-        body = await read_json(request)
-        lock = await self._asked(login, body, now)
+        wish = _wish(await read_json(request), now)
+        lock = await self._asked(wish, login, now)
         if not self._allows(login, "create", lock.target):
             await self._refuse(RecordType.LOCK_CREATE, login, request, created_body(lock), "create")
-        self._must_be_served(lock.target)
-        stopped = await self._meant(login, lock, body, now)
+        stops = await self._meant(wish, lock, login, now)
         if len(await self.deps.store.locks(now)) >= MAX_LOCKS:
             raise AuthError(Reason.LIMIT_EXCEEDED, f"{MAX_LOCKS} locks are in force; remove some, or lock a group")
-        await self._record(RecordType.LOCK_CREATE, login, request, created_body(lock) | {"stopped": stopped})
+        await self._record(RecordType.LOCK_CREATE, login, request, created_body(lock) | {"stopped": stops})
         await self.deps.store.add_lock(lock)
         await self.deps.changed()
-        return web.json_response({"lock": fields(lock), "stops": stopped}, status=201)
+        return web.json_response({"lock": lock_fields(lock), "stops": stops}, status=201)
 
     async def listing(self, request: web.Request) -> web.Response:
         """`{locks}`: those in force that the caller may list, the oldest first."""
@@ -84,7 +80,7 @@ class LocksApi:
         if not any(self._allows(login, "list", LockTarget(LockKind.CLUSTER, name)) for name in self.deps.clusters()):
             await self._refuse(RecordType.REQUEST_REFUSED, login, request, {}, "list")
         found = [lock for lock in await self.deps.store.locks(now) if self._allows(login, "list", lock.target)]
-        return web.json_response({"locks": [fields(lock) for lock in found]})
+        return web.json_response({"locks": [lock_fields(lock) for lock in found]})
 
     async def show(self, request: web.Request) -> web.Response:
         now = self.deps.clock()
@@ -93,7 +89,7 @@ class LocksApi:
         if lock is None or not self._allows(login, "get", lock.target):
             await self._refuse(RecordType.REQUEST_REFUSED, login, request, {}, "get")
         assert lock is not None
-        return web.json_response({"lock": fields(lock)})
+        return web.json_response({"lock": lock_fields(lock)})
 
     async def remove(self, request: web.Request) -> web.Response:
         now = self.deps.clock()
@@ -112,40 +108,21 @@ class LocksApi:
 
     # -- what is asked
 
-    async def _asked(self, login: Login, body: dict[str, Any], now: float) -> Lock:
+    async def _asked(self, wish: LockWish, login: Login, now: float) -> Lock:
         """Raises AuthError(BAD_REQUEST)."""
-        target = _target(body)
-        persons = await self.deps.store.persons_named(target.name) if target.kind is LockKind.USER else ()
-        return Lock(
-            base32_id(self.deps.random),
-            target,
-            _reason(body),
-            now,
-            login.identity.username,
-            _end(body, now),
-            flag(body, "show_reason"),
-            persons,
-        )
+        try:
+            persons = await self.deps.store.persons_named(wish.target().name)
+            return wish.lock(base32_id(self.deps.random), now, login.identity.username, persons)
+        except LockError as error:
+            raise AuthError(Reason.BAD_REQUEST, str(error)) from error
 
-    def _must_be_served(self, target: LockTarget) -> None:
-        if target.kind is LockKind.CLUSTER and target.name not in self.deps.clusters():
-            raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
-
-    async def _meant(self, caller: Login, lock: Lock, body: dict[str, Any], now: float) -> int:
-        """How many living logins it stops. Raises AuthError(BAD_REQUEST) where that has to be said to be meant."""
+    async def _meant(self, wish: LockWish, lock: Lock, caller: Login, now: float) -> int:
+        """How many living logins it stops. Raises AuthError where it is of nothing, or goes further than was said."""
         living = await self.deps.store.live_logins(now)
-        if lock.target.kind is LockKind.LOGIN and all(one.id != lock.target.name for one in living):
-            raise AuthError(Reason.BAD_REQUEST, "there is no living login of this id; `kwit audit search` shows ids")
-        if flag(body, "everyone"):
-            flag(body, "myself")
-        elif lock.target.kind is LockKind.CLUSTER:
-            raise _unsaid("everybody on this cluster", "everyone")
-        elif len({one.identity.key for one in living}) > 1 and all(lock.stops(one, "") for one in living):
-            raise _unsaid("everybody who is signed in", "everyone")
-        elif not flag(body, "myself") and lock.stops(caller, ""):
-            raise _unsaid("yourself, and you could not remove it", "myself")
-        cluster = lock.target.name if lock.target.kind is LockKind.CLUSTER else ""
-        return sum(lock.stops(one, cluster) for one in living)
+        why = aimless(lock, living, self.deps.clusters()) or too_far(wish, lock, living, caller)
+        if why:
+            raise AuthError(Reason.BAD_REQUEST, why)
+        return stopped(lock, living)
 
     async def _found(self, request: web.Request, now: float) -> Lock | None:
         wanted = request.match_info["id"]
@@ -173,7 +150,7 @@ class LocksApi:
         else:
             error = AuthError(Reason.NO_LOCK, f"{_NOT_THERE} that you may {verb}")
         if kind is RecordType.REQUEST_REFUSED:
-            detail = f"{request.method} {request.path}"[:MAX_NAME]
+            detail = f"{request.method} {request.path}"[:MAX_DETAIL]
             body = {"reason": error.reason.value, "message": error.message, "detail": detail}
         else:
             known = {"lock": wanted} if wanted is not None and _ID.fullmatch(wanted) else {}
@@ -201,39 +178,15 @@ class LocksApi:
         await self.deps.audit(kind, facts)
 
 
-def fields(lock: Lock) -> dict[str, Any]:
-    """A lock as JSON; times are RFC 3339."""
-    return {
-        "id": lock.id,
-        "kind": lock.target.kind.value,
-        "name": lock.target.name,
-        "reason": lock.reason,
-        "created": rfc3339(lock.created_at),
-        "by": lock.created_by,
-        "until": None if lock.expires_at is None else rfc3339(lock.expires_at),
-        "shows_reason": lock.shows_reason,
-        "persons": [{"issuer": issuer, "subject": subject} for issuer, subject in lock.persons],
-    }
-
-
-def _target(body: dict[str, Any]) -> LockTarget:
+def _wish(body: dict[str, Any], now: float) -> LockWish:
     """Raises AuthError(BAD_REQUEST)."""
-    kind, name = text(body, "kind", MAX_NAME), text(body, "name", MAX_NAME)
-    if kind not in list(LockKind):
-        raise AuthError(Reason.BAD_REQUEST, f"`kind` must be one of {', '.join(LockKind)}")
-    if not name or not name.isprintable() or name.strip() != name:
-        raise AuthError(Reason.BAD_REQUEST, "`name` must be a name, in printable characters")
-    if kind == LockKind.LOGIN and not LOGIN.fullmatch(name):
-        raise AuthError(Reason.BAD_REQUEST, "a login's id has 26 lower-case letters and digits")
-    return LockTarget(LockKind(kind), name)
-
-
-def _reason(body: dict[str, Any]) -> str:
-    """Raises AuthError(BAD_REQUEST)."""
-    reason = text(body, "reason", MAX_REASON, default="")
-    if not reason.isprintable():
-        raise AuthError(Reason.BAD_REQUEST, "`reason` must be one line of printable characters")
-    return reason
+    return LockWish(
+        text(body, "kind", MAX_NAME),
+        text(body, "name", MAX_NAME),
+        text(body, "reason", MAX_REASON, default=""),
+        _end(body, now),
+        **{word: flag(body, word) for word in ("shows_reason", "myself", "everyone")},
+    )
 
 
 def _end(body: dict[str, Any], now: float) -> float | None:
@@ -244,11 +197,4 @@ def _end(body: dict[str, Any], now: float) -> float | None:
     name, value = next(iter(given.items()))
     if len(given) > 1 or type(value) not in (int, float):
         raise AuthError(Reason.BAD_REQUEST, "give `seconds`, or `until` in seconds since 1970, or neither")
-    end = now + value if name == "seconds" else float(value)
-    if not now < end <= now + MAX_SECONDS:  # NaN is neither
-        raise AuthError(Reason.BAD_REQUEST, "a lock ends in the future, within ten years, or not at all")
-    return float(end)
-
-
-def _unsaid(whom: str, name: str) -> AuthError:
-    return AuthError(Reason.BAD_REQUEST, f"this would stop {whom}; say that this is meant with --{name}")
+    return float(now + value if name == "seconds" else value)
