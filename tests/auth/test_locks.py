@@ -12,7 +12,7 @@ from auth.identity import Identity, Login, LoginID
 from auth.locks import Lock, LockKind, Locks, LockTarget, told
 from tests.conformance.store import login
 
-NAMES = st.sampled_from(["a", "b", "ab", "A", "", "a:b", "c1", "c2"])
+NAMES = st.sampled_from(["a", "b", ""])
 PERSONS = st.tuples(st.sampled_from(["idp1", "idp2"]), st.sampled_from(["1", "2"]))
 
 

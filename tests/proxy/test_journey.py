@@ -691,6 +691,29 @@ async def test_an_answer_without_end_is_torn_once_its_person_may_not_any_more(ta
         it.journey.sweep()
 
 
+async def test_of_many_watches_each_is_looked_at_once_in_four_sweeps(monkeypatch):
+    monkeypatch.setattr("proxy.journey.SWEPT_AT_ONCE", 1)
+    async with plane() as it:
+        it.server.answer = None
+        clients = [it.client() for _ in range(6)]
+        for client in clients:
+            await client.ask(request(b"GET", PODS + b"?watch=1"))
+            it.server.respond(CHUNKED)
+        await it.loop.turn(1.1)
+        it.journey.sweep()
+        clients[5].wire.end()
+        it.server.respond(b"0\r\n\r\n", 4)  # its connection may serve another request from here on
+        await settle()
+        it.state.live = None
+        torn = []
+        for _ in range(5):
+            it.journey.sweep()
+            await settle()
+            torn.append([number for number, client in enumerate(clients[:5]) if client.wire.aborted])
+        assert torn == [[2, 3], [2, 3], [0, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]]
+        assert not it.server.wires[4].aborted
+
+
 async def test_a_lock_of_somebody_else_or_elsewhere_cuts_nothing():
     async with plane() as it:
         it.server.answer = None
