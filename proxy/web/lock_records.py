@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from auth.locks import Lock
+from auth.locks import Lock, LockKind
 from auth.state.store import LockEvent, Store
 from proxy.web.deps import Audit
 from recordings.audit.encode import rfc3339
@@ -28,6 +28,11 @@ def created_body(lock: Lock) -> dict[str, Any]:
     return lock_body(lock) | {"persons": persons, "shows_reason": lock.shows_reason}
 
 
+def place(lock: Lock) -> str | None:
+    """The cluster that a record about it is about: a cluster's lock is for whoever may see that one's records."""
+    return lock.target.name if lock.target.kind is LockKind.CLUSTER else None
+
+
 async def record_locks(store: Store, audit: Audit, now: float) -> None:
     """Record what is not recorded. A crash in between records it once more, never not at all.
 
@@ -37,5 +42,7 @@ async def record_locks(store: Store, audit: Audit, now: float) -> None:
         body = created_body(told.lock) if told.event is LockEvent.CREATED else lock_body(told.lock)
         if told.event is LockEvent.REMOVED:
             body["removed_by"] = told.by
-        await audit(TYPES[told.event], {"outcome": Outcome.DONE, "body": body})
+        facts: dict[str, Any] = {"outcome": Outcome.DONE, "body": body}
+        cluster = place(told.lock)
+        await audit(TYPES[told.event], facts if cluster is None else facts | {"cluster": cluster})
         await store.lock_recorded(told)

@@ -26,7 +26,7 @@ from proxy.base32_id import base32_id
 from proxy.filters.authorization import verdict_on
 from proxy.lock_fields import lock_fields
 from proxy.web.deps import WebDeps
-from proxy.web.lock_records import created_body, lock_body, record_locks
+from proxy.web.lock_records import created_body, lock_body, place, record_locks
 from proxy.web.question import Question
 from proxy.web.requests import flag, read_json, source_of, text
 from recordings.audit.event import actor
@@ -68,7 +68,8 @@ class LocksApi:
         stops = await self._meant(wish, lock, login, now)
         if len(await self.deps.store.locks(now)) >= MAX_LOCKS:
             raise AuthError(Reason.LIMIT_EXCEEDED, f"{MAX_LOCKS} locks are in force; remove some, or lock a group")
-        await self._record(RecordType.LOCK_CREATE, login, request, created_body(lock) | {"stopped": stops})
+        body = created_body(lock) | {"stopped": stops}
+        await self._record(RecordType.LOCK_CREATE, login, request, body, cluster=place(lock))
         await self.deps.store.add_lock(lock)
         await self.deps.changed()
         return web.json_response({"lock": lock_fields(lock), "stops": stops}, status=201)
@@ -101,7 +102,7 @@ class LocksApi:
         assert lock is not None
         await record_locks(self.deps.store, self.deps.audit, now)  # its creation first, should that be outstanding
         body = lock_body(lock) | {"removed_by": login.identity.username}
-        await self._record(RecordType.LOCK_DELETE, login, request, body)
+        await self._record(RecordType.LOCK_DELETE, login, request, body, cluster=place(lock))
         await self.deps.store.remove_lock(lock.id)
         await self.deps.changed()
         return web.Response(status=204)
@@ -166,8 +167,12 @@ class LocksApi:
         body: Mapping[str, Any],
         *,
         outcome: Outcome = Outcome.DONE,
+        cluster: str | None = None,
     ) -> None:
-        """Of no cluster: whoever may see all of them sees who is stopped. Raises LogUnavailableError."""
+        """Of no cluster, but for a cluster's lock: whoever may see all of them sees who is stopped.
+
+        Raises LogUnavailableError.
+        """
         facts = {
             "outcome": outcome,
             "actor": actor(login.identity),
@@ -175,7 +180,7 @@ class LocksApi:
             "source": source_of(request),
             "body": dict(body),
         }
-        await self.deps.audit(kind, facts)
+        await self.deps.audit(kind, facts | ({} if cluster is None else {"cluster": cluster}))
 
 
 def _wish(body: dict[str, Any], now: float) -> LockWish:

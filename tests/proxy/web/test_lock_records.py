@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,13 @@ async def test_a_lock_that_the_host_removed_names_who_did(store: SqliteStore) ->
         await record_locks(store, log, now)
     removed = {"outcome": "done", "body": BODY | {"removed_by": "root on the host"}}
     assert log.records == [("lock.delete", removed)]
+
+
+async def test_a_lock_of_a_cluster_is_on_record_as_about_it(store: SqliteStore) -> None:
+    log = Log()
+    await store.add_lock(replace(LOCK, target=LockTarget(LockKind.CLUSTER, "eu")))
+    await record_locks(store, log, 2000.0)
+    assert [(kind, record["cluster"]) for kind, record in log.records] == [("lock.expire", "eu")]
 
 
 async def test_what_cannot_be_recorded_is_recorded_later(store: SqliteStore) -> None:

@@ -65,6 +65,7 @@ async def test_a_lock_is_recorded_stored_and_answered(at: Installation, ada: Eng
     assert re.fullmatch(r"[a-z2-7]{26}", lock.id)
     ((kind, record),) = at.records
     assert (kind, record["outcome"], record["actor"]["username"]) == ("lock.create", "done", "ada@example.com")
+    assert "cluster" not in record
     assert record["body"] == {
         "lock": lock.id,
         "target": "user:mallory@example.com",
@@ -131,6 +132,7 @@ async def test_a_right_on_one_cluster_locks_that_cluster_alone(at: Installation,
     at.policy = locker(clusters=("staging-*",))
     wanted = {"kind": "cluster", "everyone": True}
     assert (await create(ada, {**wanted, "name": "staging-eu"}))[0] == 201
+    assert at.records[-1][1]["cluster"] == "staging-eu"  # who may see its records sees this one
     assert [(await create(ada, {**wanted, "name": name}))[0] for name in ("prod", "other")] == [403, 403]
     await at.store.add_lock(Lock("other", LockTarget(LockKind.USER, "x"), "secret", at.now, "bob"))
     assert [one["kind"] for one in (await (await ada.call("GET", PATH)).json())["locks"]] == ["cluster"]
