@@ -45,6 +45,7 @@ class Reason(StrEnum):
     PROOF_INVALID = "proof_invalid"
     CSR_INVALID = "csr_invalid"
     NO_RECORDING = "no_recording"
+    NO_LOCK = "no_lock"
 
 
 class AuthError(Exception):

@@ -34,7 +34,7 @@ from proxy.listeners import listen
 from proxy.log_anchors import LogAnchors
 from proxy.log_keeper import LogKeeper
 from proxy.log_writer import LogWriter
-from proxy.metrics import Metrics, total
+from proxy.metrics import Metrics, locks_page, total
 from proxy.operations import Check, OperationsListener
 from proxy.recording_keeper import RecordingKeeper
 from proxy.role_changes import digest
@@ -231,6 +231,7 @@ class App:
             changes = await self.in_force.refresh(self._clock())
             if self.web is not None:
                 await self._record(changes)
+                await self.web.record_locks()
             for server in self._servers():
                 server.sweep()
 
@@ -275,6 +276,7 @@ class App:
         """The page of /metrics, over all processes."""
         reports = [self.report(), *self._others()]
         page = total(report.metrics for report in reports).render(log_available=not self._every_log_cause())
+        page += locks_page(self.in_force.live.locks)
         return page + (self.anchors.page() if self.anchors is not None else "")
 
     def _servers(self) -> list[KubeServer | WebServer]:

@@ -33,7 +33,10 @@ Step = Callable[[RequestContext], Refusal | None]
 
 STARTED_SECONDS = 1.0
 """An answer that lives longer than this gets a ResponseStarted record."""
-
+SWEPT_AT_ONCE = 1000
+"""Watches looked at in one sweep, at 20 µs each; of more, a part, so that nothing else has to wait for long."""
+SWEEPS = 4
+"""After so many each was looked at: a second for the state to be read and three more are within the five promised."""
 
 LEFT = RelayResult(End.CLIENT_GONE, detail="the client closed the connection")
 ENDED = RelayResult(End.CLIENT_GONE, detail="the server ended")
@@ -53,8 +56,9 @@ class Journey:
         random: Callable[[int], bytes],
         metrics: Metrics,
         streaming: Streaming | None = None,
+        still: Callable[[RequestContext], Refusal | None] = lambda _: None,
     ) -> None:
-        """Without `streaming`, upgrades are refused."""
+        """Without `streaming`, upgrades are refused. `still`: why a request that passed would not pass any more."""
         self._streaming = streaming
         self._steps = steps
         self._audit = audit
@@ -63,6 +67,10 @@ class Journey:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        self._still = still
+        self._endless: dict[Relay, None] = {}
+        self._to_sweep: list[Relay] = []
+        self._share = 0
         self._object_before = ObjectBefore(steps, pool, loop=loop, clock=clock)
 
     def __call__(self, connection: KubeConnection, head: RequestHead) -> Coroutine[Any, Any, None] | None:
@@ -149,6 +157,20 @@ class Journey:
         connection.write(_refused(refusal, context, close=close))
         connection.next_request(keep_alive=not close)
 
+    def sweep(self) -> None:
+        """Cut the watches and followed logs whose request would not pass any more; to be called every second.
+
+        What has an end is left to it: a write that is cut is one of which nobody knows what it did.
+        """
+        if not self._to_sweep:
+            self._to_sweep = list(self._endless)
+            self._share = max(SWEPT_AT_ONCE, -(-len(self._to_sweep) // SWEEPS))
+        now, self._to_sweep = self._to_sweep[: self._share], self._to_sweep[self._share :]
+        for relay in now:
+            refusal = None if relay.done else self._still(relay.context)
+            if refusal is not None:
+                relay.cut(refusal.message)
+
     # -- upstream
 
     def _exchange(self, connection: KubeConnection, context: RequestContext) -> Coroutine[Any, Any, None] | None:
@@ -200,6 +222,8 @@ class Journey:
         relay.timer = self._loop.call_later(STARTED_SECONDS, self._record_start, relay)
 
     def _record_start(self, relay: Relay) -> None:
+        if relay.is_endless:
+            self._endless[relay] = None
         with suppress(LogUnavailableError):  # the outcome will say the same, or its last bytes stay here
             self._audit.started(relay.context, relay.result)
 
@@ -210,6 +234,7 @@ class Journey:
         """Keep or end both connections; a read that met a dying idle connection is sent once more, over a new one."""
         if relay.timer is not None:
             relay.timer.cancel()
+            self._endless.pop(relay, None)
         upstream, connection, context, result = relay.upstream, relay.client, relay.context, relay.result
         if relay.reusable:
             self._pool.give_back(upstream, self._loop.time())

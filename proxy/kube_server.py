@@ -73,9 +73,10 @@ class KubeServer:
         self._context: ssl.SSLContext = kube_ssl_context(
             str(self.serving.chain), str(self.serving.key), keys.people.pem
         )
+        self._journey = self._build_journey(keys, in_force)
         self._listener = KubeListener(
             self._context,
-            self._journey(keys, in_force),
+            self._journey,
             loop=loop,
             installation=config.installation,
             limits=kube.limits,
@@ -85,7 +86,7 @@ class KubeServer:
             random=RandomBlock(os.urandom),
         )
 
-    def _journey(self, keys: Keys, in_force: InForce) -> Journey:
+    def _build_journey(self, keys: Keys, in_force: InForce) -> Journey:
         config = self._config
         authentication = AuthenticationFilter(
             in_force.live,
@@ -136,6 +137,7 @@ class KubeServer:
             random=RandomBlock(os.urandom),
             metrics=self.metrics,
             streaming=self.streaming,
+            still=still,
         )
 
     def start(self, listening: socket.socket) -> None:
@@ -166,8 +168,9 @@ class KubeServer:
         self._listener.cut()
 
     def sweep(self) -> None:
-        """Live streams, idle upstream connections, counted refusals, a new serving certificate."""
+        """Live streams and watches, idle upstream connections, counted refusals, a new serving certificate."""
         self._pool.sweep(self._loop.time())
         self.streaming.live.sweep()
+        self._journey.sweep()
         self.writer.sweep()
         self.serving.renew(self._context, self._clock())

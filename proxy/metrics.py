@@ -6,13 +6,23 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from auth.locks import Lock, LockKind
+
 HELP = {
     "kwit_requests_total": "Requests answered, by cluster and status code.",
     "kwit_connections": "Open client connections.",
     "kwit_handshake_failures_total": "TLS handshakes that failed, by reason.",
     "kwit_malformed_total": "Connections closed because of bytes that are not HTTP/1.1 as we accept it.",
     "kwit_log_available": "1 while the audit log can be written.",
+    "kwit_locks": "Locks in force, by what they name.",
 }
+
+
+def locks_page(locks: Iterable[Lock]) -> str:
+    """The family of what is locked, every kind of target, also those without any."""
+    counts = Counter(lock.target.kind for lock in locks)
+    samples = [f'kwit_locks{{kind="{kind}"}} {counts[kind]}\n' for kind in LockKind]
+    return f"# HELP kwit_locks {HELP['kwit_locks']}\n# TYPE kwit_locks gauge\n" + "".join(samples)
 
 
 def total(parts: Iterable[Metrics]) -> Metrics:

@@ -35,7 +35,7 @@ class End(StrEnum):
     STREAM_FAULT = "stream_fault"
     """A side of an upgraded connection sent what cannot be followed."""
     CUT = "cut"
-    """We ended an upgraded connection."""
+    """We ended a stream, a watch or another answer without end."""
 
 
 @dataclass(slots=True)
@@ -158,6 +158,11 @@ class Relay:
         """The API server had time enough to begin its answer, or to go on with it."""
         self.upstream.abort()
         self._finish(End.UPSTREAM_TIMEOUT, detail)
+
+    def cut(self, why: str) -> None:
+        """We end it: rights were lost."""
+        self.upstream.abort()
+        self._finish(End.CUT, why)
 
     @property
     def is_endless(self) -> bool:

@@ -6,10 +6,11 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from auth.connectors import Connector
 from auth.state.seal import Seal
-from auth.state.store import Store
+from auth.state.store import Store, StoreError
 from proxy.config import Config
 from proxy.in_force import InForce
 from proxy.keys import Keys, issuer
@@ -18,6 +19,8 @@ from proxy.serving import ServingCertificate, names_of
 from proxy.version import version
 from proxy.web.app import WebDeps, WebListener, build_web_app, web_ssl_context
 from proxy.web.groups import GroupsReader
+from proxy.web.lock_records import record_locks
+from recordings.errors import LogUnavailableError
 
 
 class WebServer:
@@ -40,7 +43,7 @@ class WebServer:
         Makes the serving certificate. Raises OSError, ssl.SSLError for files that cannot be used.
         """
         self.writer = writer
-        self._clock, self._connectors = clock, connectors
+        self._clock, self._connectors, self._store = clock, connectors, store
         web = config.web
         self.serving: ServingCertificate | None = None
         self._context = None
@@ -104,6 +107,11 @@ class WebServer:
             await asyncio.gather(self.reading, return_exceptions=True)
         for connector in self._connectors.values():
             await connector.close()
+
+    async def record_locks(self) -> None:
+        """Locks that ran out, or were changed on the host; what cannot be recorded now is a second later."""
+        with suppress(StoreError, LogUnavailableError):  # each is told where it concerns people: /readyz
+            await record_locks(self._store, self.writer.record, self._clock())
 
     def sweep(self) -> None:
         """Counted refusals, a new serving certificate."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from auth.rbac.matching import OWN_GROUP
 from auth.rbac.role import Role, RoleBinding, Rule, Source
 
 
@@ -26,7 +27,7 @@ def _of(role: Role, *, is_bound: bool) -> Iterator[tuple[str, str]]:
         yield "metadata.name", "no RoleBinding gives this role to anybody"
     if not role.allow and not role.deny:
         yield "spec", "neither allows nor denies anything"
-    if role.allow and not role.as_groups:
+    if not role.as_groups and any(set(rule.api_groups) != {OWN_GROUP} for rule in role.allow):
         yield "spec.as.groups", "none, so that what this role alone allows is refused: a request must carry a group"
     for kind, rules in (("allow", role.allow), ("deny", role.deny)):
         for i, rule in enumerate(rules):

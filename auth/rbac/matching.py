@@ -48,7 +48,7 @@ _CLUSTER_SCOPED = frozenset(
 
 
 OWN_GROUP = "kubewitness.dev"
-"""Of what is asked of us and of no cluster: `recordings`, `records`."""
+"""Of what is asked of us and of no cluster: `recordings`, `records`, `locks`."""
 
 
 class Match(IntEnum):

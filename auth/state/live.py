@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from auth.errors import Reason
 from auth.identity import Login, LoginID
-from auth.state.store import Lock, Store, lock_targets
+from auth.locks import Lock, Locks
+from auth.state.store import Store
 
 REFRESH_SECONDS = 1.0
 
@@ -14,19 +15,15 @@ class LiveState:
 
     def __init__(self) -> None:
         self._logins: dict[LoginID, Login] = {}
-        self._locks: dict[str, Lock] = {}
+        self.locks = Locks()
         self._refreshed_at = float("-inf")
         self._generation = -1
-        self._next_lock_end = float("inf")
 
     def login(self, login_id: LoginID) -> Login | None:
         return self._logins.get(login_id)
 
-    def lock_for(self, login: Login) -> Lock | None:
-        if not self._locks:
-            return None
-        one, person = lock_targets(login)
-        return self._locks.get(one) or self._locks.get(person)
+    def lock_for(self, login: Login, cluster: str) -> Lock | None:
+        return self.locks.on(login, cluster)
 
     def age(self, now: float) -> float:
         """Seconds since the state was last read, or confirmed unchanged."""
@@ -38,13 +35,11 @@ class LiveState:
         A login that did not change stays the very same object.
         """
         generation = await store.generation()
-        changed = generation != self._generation or now >= self._next_lock_end
+        changed = generation != self._generation or now >= self.locks.next_end
         if changed:
             logins = await self._read(store, generation, now)
-            locks = await store.locks(now)
-            self._logins = logins
-            self._locks = {lock.target: lock for lock in locks}
-            self._next_lock_end = min((lock.expires_at for lock in locks if lock.expires_at), default=float("inf"))
+            locks = Locks(await store.locks(now))
+            self._logins, self.locks = logins, locks
             self._generation = generation
         self._refreshed_at = now
         return changed

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ import orjson
 
 from auth.ca import IssuedCertificate
 from auth.identity import Identity, KeyHash, Login, LoginID
-from auth.state.store import Lock, StoreError
+from auth.locks import Lock, LockTarget
+from auth.state.store import LockEvent, StoreError, UnrecordedLock
 
 T = TypeVar("T")
 
@@ -33,10 +35,24 @@ CREATE TABLE IF NOT EXISTS certificates (
   not_before REAL NOT NULL, not_after REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS locks (
   id TEXT PRIMARY KEY, target TEXT NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL, created_by TEXT NOT NULL,
-  expires_at REAL) STRICT;
+  expires_at REAL, shows_reason INTEGER NOT NULL DEFAULT 0, persons TEXT NOT NULL DEFAULT '[]',
+  recorded INTEGER NOT NULL DEFAULT 1, withdrawn_at REAL, withdrawn_by TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS generation (n INTEGER NOT NULL) STRICT;
 INSERT INTO generation SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM generation);
 """
+_ADDED = {
+    "logins": ("changed INTEGER NOT NULL DEFAULT 0",),
+    "locks": (
+        "shows_reason INTEGER NOT NULL DEFAULT 0",
+        "persons TEXT NOT NULL DEFAULT '[]'",
+        "recorded INTEGER NOT NULL DEFAULT 1",
+        "withdrawn_at REAL",
+        "withdrawn_by TEXT",
+    ),
+}
+"""Columns that a state of an earlier version lacks."""
+_LOCK = "id, target, reason, created_at, created_by, expires_at, shows_reason, persons"
+_IN_FORCE = "withdrawn_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
 _LOGIN = (
     "id, identity, key_hash, created_at, expires_at, groups_checked_at, source, user_agent, ended_at, ended_reason, "
     "refresh_token"
@@ -58,14 +74,20 @@ class SqliteStore:
 
     def _open(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(
+            FileExistsError
+        ):  # one that is there is not opened: closing it would end this process's locks on it
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
         self._db.execute("BEGIN IMMEDIATE")  # several workers open it at once
-        if not any(column == "changed" for _, column, *_ in self._db.execute("PRAGMA table_info(logins)")):
-            self._db.execute("ALTER TABLE logins ADD COLUMN changed INTEGER NOT NULL DEFAULT 0")
+        for table, columns in _ADDED.items():
+            known = {column for _, column, *_ in self._db.execute(f"PRAGMA table_info({table})")}
+            for column in columns:
+                if column.partition(" ")[0] not in known:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         self._db.execute("CREATE INDEX IF NOT EXISTS logins_changed ON logins (changed)")
         self._db.execute("COMMIT")
 
@@ -180,21 +202,61 @@ class SqliteStore:
             told=False,  # workers hold no certificates
         )
 
-    async def add_lock(self, lock: Lock) -> None:
+    async def persons_named(self, username: str) -> tuple[tuple[str, str], ...]:
+        sql = (
+            "SELECT DISTINCT issuer, subject FROM logins "
+            "WHERE json_extract(CAST(identity AS TEXT), '$.username') = ? ORDER BY 1, 2"
+        )
+        return tuple((str(issuer), str(subject)) for issuer, subject in await self._rows(sql, (username,)))
+
+    async def add_lock(self, lock: Lock, *, recorded: bool = True) -> None:
         await self._change(
-            "INSERT INTO locks VALUES (?,?,?,?,?,?)",
-            (lock.id, lock.target, lock.reason, lock.created_at, lock.created_by, lock.expires_at),
+            f"INSERT INTO locks ({_LOCK}, recorded) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            (
+                lock.id,
+                str(lock.target),
+                lock.reason,
+                lock.created_at,
+                lock.created_by,
+                lock.expires_at,
+                int(lock.shows_reason),
+                orjson.dumps(lock.persons).decode(),
+                int(recorded),
+            ),
         )
 
     async def remove_lock(self, lock_id: str) -> bool:
-        return bool(await self._change("DELETE FROM locks WHERE id = ?", (lock_id,)))
+        return bool(await self._change("DELETE FROM locks WHERE id = ? AND withdrawn_at IS NULL", (lock_id,)))
+
+    async def withdraw_lock(self, lock_id: str, at: float, by: str) -> bool:
+        sql = f"UPDATE locks SET withdrawn_at = ?, withdrawn_by = ? WHERE id = ? AND {_IN_FORCE}"  # noqa: S608
+        return bool(await self._change(sql, (at, by, lock_id, at)))
 
     async def locks(self, now: float) -> tuple[Lock, ...]:
+        sql = f"SELECT {_LOCK} FROM locks WHERE {_IN_FORCE} ORDER BY created_at, id"  # noqa: S608
+        return tuple(_lock(row) for row in await self._rows(sql, (now,)))
+
+    async def unrecorded_locks(self, now: float) -> tuple[UnrecordedLock, ...]:
         sql = (
-            "SELECT id, target, reason, created_at, created_by, expires_at FROM locks "
-            "WHERE expires_at IS NULL OR expires_at > ?"
+            f"SELECT recorded, withdrawn_at, withdrawn_by, {_LOCK} FROM locks "  # noqa: S608
+            f"WHERE recorded = 0 OR NOT ({_IN_FORCE}) ORDER BY created_at, id"
         )
-        return tuple(Lock(*row) for row in await self._rows(sql, (now,)))  # type: ignore[arg-type]
+        found: list[UnrecordedLock] = []
+        for recorded, withdrawn_at, withdrawn_by, *row in await self._rows(sql, (now,)):
+            lock = _lock(row)
+            if not recorded:
+                found.append(UnrecordedLock(LockEvent.CREATED, lock, lock.created_by))
+            if withdrawn_at is not None:
+                found.append(UnrecordedLock(LockEvent.REMOVED, lock, str(withdrawn_by)))
+            elif lock.expires_at is not None and lock.expires_at <= now:
+                found.append(UnrecordedLock(LockEvent.EXPIRED, lock))
+        return tuple(found)
+
+    async def lock_recorded(self, told: UnrecordedLock) -> None:
+        """Of what holds no more nothing is left; workers know already that it does not."""
+        created = told.event is LockEvent.CREATED
+        sql = "UPDATE locks SET recorded = 1 WHERE id = ?" if created else "DELETE FROM locks WHERE id = ?"
+        await self._change(sql, (told.lock.id,), told=False)
 
     async def generation(self) -> int:
         return int(str((await self._rows("SELECT n FROM generation"))[0][0]))
@@ -219,3 +281,16 @@ def _login(row: tuple[object, ...]) -> Login:
     facts = orjson.loads(identity)  # type: ignore[arg-type]
     facts["groups"] = tuple(facts["groups"])
     return Login(LoginID(str(login_id)), Identity(**facts), KeyHash(str(key_hash)), *rest)  # type: ignore[arg-type]
+
+
+def _lock(row: Sequence[object]) -> Lock:
+    """Raises StoreError for what this version does not know: who cannot read locks lets nobody in."""
+    lock_id, target, reason, created_at, created_by, expires_at, shows_reason, persons = row
+    try:
+        named = LockTarget.parse(str(target))
+        known = tuple((issuer, subject) for issuer, subject in orjson.loads(str(persons)))
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"the state holds a lock that this version cannot read: {lock_id}") from error
+    ends = None if expires_at is None else float(str(expires_at))
+    made = (str(reason), float(str(created_at)), str(created_by))
+    return Lock(str(lock_id), named, *made, ends, bool(shows_reason), known)

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "play": ("proxy.cli.play:command", "Replay a recorded shell."),
         "recordings": ("proxy.cli.recordings:command", "Find, read, export recordings."),
         "audit": ("proxy.cli.audit:command", "Follow, search and show the log."),
+        "lock": ("proxy.cli.lock:command", "Stop somebody now."),
     },
 }
 """Section → command → (module:attribute, one line)."""

@@ -3,7 +3,7 @@
 1. The certificate was read when the connection opened; here its dates are compared with `now`.
 2. The copy of the state must be younger than its limit.
 3. The login must exist, not have ended, not be over, and its groups must have been confirmed lately.
-4. No lock may name the person.
+4. No lock may stop the person, the login or the cluster.
 5. The cluster is the one in the certificate, and must be configured.
 """
 
@@ -15,8 +15,8 @@ from typing import Protocol
 from auth.client_cert import check_dates
 from auth.errors import Reason
 from auth.identity import Login, LoginID
+from auth.locks import Lock, told
 from auth.state.live import why_not
-from auth.state.store import Lock
 from proxy.context import RequestContext
 from proxy.status import RETRY_AFTER_SECONDS, Refusal
 from proxy.upstream import Endpoint
@@ -25,25 +25,24 @@ AGAIN = "run `kwit login` to sign in again"
 
 _SENTENCES = {
     Reason.LOGIN_UNKNOWN: f"this login is not known any more; {AGAIN}",
-    Reason.LOCKED: "you are locked out; ask your security team to remove the lock",
     Reason.LOGIN_EXPIRED: f"this login is over; {AGAIN}",
     Reason.GROUPS_STALE: (
         f"the identity provider has not confirmed your groups for too long; {AGAIN}, or wait until it answers"
     ),
 }
-"""For each of `why_not`'s reasons but LOGIN_ENDED, whose sentence says why."""
+"""For each of `why_not`'s reasons but LOGIN_ENDED and LOCKED, whose sentences say why."""
 
 
 class State(Protocol):
     """The worker's copy of live logins and locks (`auth.state.live`)."""
 
     def login(self, login_id: LoginID) -> Login | None: ...
-    def lock_for(self, login: Login) -> Lock | None: ...
+    def lock_for(self, login: Login, cluster: str) -> Lock | None: ...
     def age(self, now: float) -> float: ...
 
 
 class AuthenticationFilter:
-    """Sets `login` and `endpoint`."""
+    """Sets `login`, where it is known, and `endpoint`."""
 
     def __init__(
         self,
@@ -83,11 +82,11 @@ class AuthenticationFilter:
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         login = self._state.login(credential.login_id)
-        lock = self._state.lock_for(login) if login is not None else None
+        context.login = login  # a refusal's record names them, too
+        lock = self._state.lock_for(login, credential.cluster) if login is not None else None
         reason = why_not(login, lock, now, self._groups_max_age)
         if reason is not None or login is None:
-            return _not_live(reason or Reason.LOGIN_UNKNOWN, login)
-        context.login = login
+            return _not_live(reason or Reason.LOGIN_UNKNOWN, login, lock)
         endpoint = self._endpoints.get(credential.cluster)
         if endpoint is None:
             return Refusal(
@@ -98,8 +97,10 @@ class AuthenticationFilter:
         return None
 
 
-def _not_live(reason: Reason, login: Login | None) -> Refusal:
+def _not_live(reason: Reason, login: Login | None, lock: Lock | None) -> Refusal:
     """The sentence for a reason of `why_not`."""
+    if lock is not None:
+        return Refusal(reason, f"{told(lock)}; ask your security team to remove the lock")
     if reason is Reason.LOGIN_ENDED:
         why = (login.ended_reason if login is not None else None) or "logged out"
         return Refusal(reason, f"this login has ended ({why}); {AGAIN}")

@@ -20,16 +20,14 @@ from auth.identity import Login, LoginID
 from auth.login import Grant, Grants
 from auth.proof import SeenProofs, check_proof, read_proof
 from auth.rbac import Attributes, Decision
-from auth.state.live import why_not
 from auth.state.seal import NONCE_BYTES
-from auth.state.store import Lock, lock_targets
 from proxy.base32_id import base32_id
 from proxy.effects import Effect
 from proxy.filters.impersonation import Requested
 from proxy.impersonation import MAX_GROUPS, MAX_NAME_BYTES
 from proxy.web.deps import WebDeps
-from proxy.web.errors import SENTENCES
 from proxy.web.groups import with_token
+from proxy.web.living import must_live
 from proxy.web.question import Question, QuestionError, answer
 from proxy.web.requests import bounded_agent, flag, read_json, source_of, text
 from recordings.audit.encode import rfc3339
@@ -92,8 +90,10 @@ class Api:
             self.deps.refused(error.reason.value, source_of(request), "logins")
             raise
         login = self._login(grant, request, now)
-        if await self._lock(login, now) is not None:
-            await self._refuse_login(login, AuthError(Reason.LOCKED, SENTENCES[Reason.LOCKED]))
+        try:
+            await must_live(self.deps, login, now)
+        except AuthError as error:
+            await self._refuse_login(login, error)
         await self._record(
             RecordType.USER_LOGIN,
             login,
@@ -172,7 +172,7 @@ class Api:
         body = await read_json(request)
         cluster = text(body, "cluster", MAX_NAME)
         try:
-            await self._must_live(login, now)
+            await must_live(self.deps, login, now, cluster)
             key, lifetime = self._certifiable(login, cluster, text(body, "csr", MAX_PEM), now)
         except AuthError as error:
             await self._record(
@@ -217,6 +217,7 @@ class Api:
         now = self.deps.clock()
         login = await self.caller(request, now)
         question = _question(await read_json(request))
+        await must_live(self.deps, login, now, question.cluster)
         labels = self.deps.clusters().get(question.cluster)
         if labels is None:
             raise AuthError(Reason.UNKNOWN_CLUSTER, "there is no cluster of this name here")
@@ -239,8 +240,19 @@ class Api:
     async def caller(self, request: web.Request, now: float) -> Login:
         """A living login whose key signed this call. Raises AuthError."""
         login = await self._proven(request, now)
-        await self._must_live(login, now)
+        try:
+            await must_live(self.deps, login, now)
+        except AuthError as error:
+            if error.reason is Reason.LOCKED:  # whoever is stopped leaves a record of what they try
+                await self._locked_out(login, request, error)
+            raise
         return login
+
+    async def _locked_out(self, login: Login, request: web.Request, error: AuthError) -> None:
+        detail = f"{request.method} {request.path}"[:MAX_PATH]
+        body = {"reason": error.reason.value, "message": error.message, "detail": detail}
+        source = source_of(request)
+        await self._record(RecordType.REQUEST_REFUSED, login, body, outcome=Outcome.REFUSED, source=source)
 
     async def _proven(self, request: web.Request, now: float) -> Login:
         """The login whose key signed this call, dead or alive. Raises AuthError."""
@@ -258,15 +270,6 @@ class Api:
         if self._calls % SWEEP_EVERY == 0:
             self.seen.sweep(now)
         return login
-
-    async def _must_live(self, login: Login, now: float) -> None:
-        reason = why_not(login, await self._lock(login, now), now, self.deps.groups_max_age)
-        if reason is not None:
-            raise AuthError(reason, SENTENCES[reason])
-
-    async def _lock(self, login: Login, now: float) -> Lock | None:
-        targets = lock_targets(login)
-        return next((lock for lock in await self.deps.store.locks(now) if lock.target in targets), None)
 
     async def _record(
         self,

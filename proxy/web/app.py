@@ -15,6 +15,7 @@ from proxy.web.api import Api
 from proxy.web.audit import AuditApi
 from proxy.web.deps import WebDeps
 from proxy.web.errors import DEPS, errors_middleware
+from proxy.web.locks import LocksApi
 from proxy.web.login import LoginPages
 from proxy.web.pages import add_headers, stylesheet
 from proxy.web.recordings import RecordingsApi
@@ -45,6 +46,7 @@ def build_web_app(deps: WebDeps) -> web.Application:
     api = Api(deps, codes)
     app.add_routes(api.routes())
     app.add_routes(RecordingsApi(deps, api.caller).routes())
+    app.add_routes(LocksApi(deps, api.caller).routes())
     if deps.audit_log is not None:
         app.add_routes(AuditApi(deps, deps.audit_log, api.caller).routes())
     app.router.add_get("/static/kwit.css", stylesheet, allow_head=False)

@@ -25,6 +25,7 @@ from auth.identity import Login
 from auth.rbac import Decision as Verdict
 from proxy.filters.authorization import verdict_on
 from proxy.web.deps import WebDeps
+from proxy.web.living import must_live
 from proxy.web.question import Question as Effect
 from proxy.web.requests import read_json, source_of, text
 from recordings.audit.answering import Answerable, CountQuestion, SqlQuestion, StoryQuestion
@@ -163,8 +164,8 @@ class AuditApi:
         async with aclosing(following(self.root, question, lines)) as batches:
             async for batch in batches:
                 found = await self.deps.store.get_login(login.id)
-                if found is None or found.ended_at is not None or found.expires_at <= self.deps.clock():
-                    raise AuthError(Reason.LOGIN_ENDED, "your login has ended, and with it what you were following")
+                await must_live(self.deps, found, self.deps.clock())
+                assert found is not None
                 visible = _visible(self.deps, found, "list")
                 seen = [orjson.dumps(record) for record in batch if visible.sees(record)]
                 await response.write(b"\n".join((*seen, b"")) if seen else b"\n")

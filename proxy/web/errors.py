@@ -28,6 +28,7 @@ _STATUS = {
     Reason.LOGIN_ENDED: 401,
     Reason.LOGIN_EXPIRED: 401,
     Reason.NO_RECORDING: 404,
+    Reason.NO_LOCK: 404,
     Reason.LIMIT_EXCEEDED: 429,
     Reason.CONNECTOR_UNAVAILABLE: 502,
     Reason.LOG_UNAVAILABLE: 503,
@@ -44,6 +45,7 @@ NEXT = {
     Reason.GROUPS_STALE: "run `kwit login` to sign in again, or wait until the identity provider answers",
     Reason.UNKNOWN_CLUSTER: "run `kwit clusters` for those that are open to you",
     Reason.NO_RECORDING: "`kwit recordings ls` lists those that you may open",
+    Reason.NO_LOCK: "`kwit lock ls` lists those that are in force",
     Reason.NO_ROLE: "ask your platform team for a role",
     Reason.CSR_INVALID: "update kubewitness on this machine, then run `kwit login`",
 }
@@ -52,7 +54,6 @@ SENTENCES = {
     Reason.LOGIN_UNKNOWN: "this login is not known here",
     Reason.LOGIN_ENDED: "this login has ended",
     Reason.LOGIN_EXPIRED: "this login is over",
-    Reason.LOCKED: "you are locked out",
     Reason.GROUPS_STALE: "the identity provider has not confirmed your groups for too long",
 }
 

@@ -26,6 +26,7 @@ from auth.identity import Identity, Login
 from auth.rbac import Decision
 from proxy.filters.authorization import verdict_on
 from proxy.web.deps import WebDeps
+from proxy.web.living import must_live
 from proxy.web.question import Question
 from proxy.web.requests import source_of
 from recordings.audit.event import actor
@@ -230,18 +231,13 @@ class RecordingsApi:
             if follower.footer is not None or following is None or self.deps.clock() > ends:
                 break
             await asyncio.sleep(FOLLOW_SECONDS)
-            await self._must_live(following)
+            await must_live(self.deps, await self.deps.store.get_login(following.id), self.deps.clock())
         await response.write(end_line(follower.footer).encode())
 
     @staticmethod
     async def _send_all(response: web.StreamResponse, moments: Iterator[Moment]) -> None:
         while text := await asyncio.to_thread(_batch, moments):
             await response.write(text.encode())
-
-    async def _must_live(self, login: Login) -> None:
-        found = await self.deps.store.get_login(login.id)
-        if found is None or found.ended_at is not None or found.expires_at <= self.deps.clock():
-            raise AuthError(Reason.LOGIN_ENDED, "your login has ended, and with it what you were following")
 
 
 def _is_own(identity: Identity, head: RecordingHead) -> bool:

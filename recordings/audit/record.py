@@ -59,6 +59,9 @@ class RecordType(StrEnum):
     LOG_REMOVED = "log.removed"
     LOG_HOLD = "log.hold"
     AUDIT_READ = "audit.read"
+    LOCK_CREATE = "lock.create"
+    LOCK_DELETE = "lock.delete"
+    LOCK_EXPIRE = "lock.expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,13 @@ class TypeRow:
 
 _REASON = ("reason", "a member of auth.errors.Reason")
 _MESSAGE = ("message", "the sentence that the person was shown")
+_LOCK = (
+    ("lock", "its id"),
+    ("target", "whom it stops: user:NAME, group:NAME, login:ID or cluster:NAME"),
+    ("reason", "why it was made"),
+    ("until", "RFC 3339, its end; left out where it has none"),
+    ("by", "who made it: a username, or an account of the host"),
+)
 _WRITER = ("writer", "the writer's name, which is its directory's")
 
 TYPES: tuple[TypeRow, ...] = (
@@ -80,8 +90,9 @@ TYPES: tuple[TypeRow, ...] = (
     ),
     TypeRow(
         RecordType.REQUEST_REFUSED,
-        "A request that was refused before anybody was known, where it is recorded by itself.",
-        (_REASON, _MESSAGE, ("detail", "which check refused it")),
+        "A request that was refused before anybody was known, or to the web listener by a lock or for want of a right, "
+        "where it is recorded by itself.",
+        (_REASON, _MESSAGE, ("detail", "which check refused it, or what was asked for")),
     ),
     TypeRow(
         RecordType.CONNECTION_REFUSED,
@@ -265,4 +276,21 @@ TYPES: tuple[TypeRow, ...] = (
         "Somebody asked the log through the web listener.",
         (("question", "what was asked"), ("how", "search, show, sql, stats, timeline or follow")),
     ),
+    TypeRow(
+        RecordType.LOCK_CREATE,
+        "Somebody was locked out, at once and whatever roles say; or who asked for it was not let.",
+        (
+            *_LOCK,
+            ("persons", "list of {issuer, subject}: whoever was known by the name, stopped under any other name too"),
+            ("stopped", "how many living logins it stops as it is made"),
+            ("shows_reason", "true where those who are stopped may read the reason"),
+            ("refused", "why it was refused; nobody was locked out"),
+        ),
+    ),
+    TypeRow(
+        RecordType.LOCK_DELETE,
+        "A lock was removed, or who asked for it was not let.",
+        (*_LOCK, ("removed_by", "who removed it"), ("refused", "why it was refused; the lock holds")),
+    ),
+    TypeRow(RecordType.LOCK_EXPIRE, "The time of a lock was over.", _LOCK),
 )

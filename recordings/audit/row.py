@@ -91,7 +91,7 @@ def _about(record: Mapping[str, Any]) -> str:
     total = at(record, "body", "total")
     if total is not None:
         return f"{total} refused"
-    for key in ("connector", "serial", "segment", "writer", "name", "roles", "what"):
+    for key in ("target", "connector", "serial", "segment", "writer", "name", "roles", "what", "detail"):
         value = at(record, "body", key)
         if value:
             return ",".join(texts(value)) if isinstance(value, list) else str(value)

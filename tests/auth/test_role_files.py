@@ -397,11 +397,13 @@ def test_the_examples_load_and_do_what_their_comments_say() -> None:
 
     policy = compile_roles(*load(EXAMPLES))
 
-    def verdict(groups: str, verb: str, resource: str, namespace: str = "team-a-1", kind: str = "staff") -> Decision:
+    def verdict(
+        groups: str, verb: str, resource: str, namespace: str = "team-a-1", kind: str = "staff", group: str = ""
+    ) -> Decision:
         return policy.decide(
             Attributes(
                 "corp", "ann", (groups,), {"team": "a", "employee_type": kind}, "staging-1", {"env": "staging"},
-                verb, "", resource, "", namespace, "x", "", is_resource_request=True,
+                verb, group, resource, "", namespace, "x", "", is_resource_request=True,
             )
         ).decision  # fmt: skip
 
@@ -415,3 +417,7 @@ def test_the_examples_load_and_do_what_their_comments_say() -> None:
     assert verdict("platform", "impersonate", "users", "") is Decision.DENY
     assert verdict("platform", "update", "deployments", "kubewitness") is Decision.DENY
     assert verdict("others", "get", "pods") is Decision.DENY
+    assert verdict("secops", "create", "locks", "", group="kubewitness.dev") is Decision.ALLOW
+    assert verdict("secops", "list", "records", "", group="kubewitness.dev") is Decision.ALLOW
+    assert verdict("secops", "get", "pods") is Decision.DENY
+    assert verdict("platform", "create", "locks", "", group="kubewitness.dev") is Decision.DENY

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from auth.ca import IssuedCertificate
 from auth.identity import Identity, KeyHash, Login, LoginID
-from auth.state.store import Lock, Store, lock_targets
+from auth.locks import Lock, LockTarget
+from auth.state.store import LockEvent, Store, UnrecordedLock
 
 Again = Callable[[], Awaitable[Store]]
 
@@ -40,7 +41,7 @@ def login(name: str = "a", **changes: object) -> Login:
 
 
 def lock(name: str, target: str, expires_at: float | None = None) -> Lock:
-    return Lock(name, target, "stolen laptop", 1500.0, "bob", expires_at)
+    return Lock(name, LockTarget.parse(target), "stolen laptop", 1500.0, "bob", expires_at)
 
 
 class StoreConformance:
@@ -91,13 +92,74 @@ class StoreConformance:
         assert await store.get_login(login().id) == before
 
     async def test_locks_hold_until_they_are_over_or_removed(self, store: Store) -> None:
-        one, person = lock_targets(login())
-        await store.add_lock(lock("l1", one))
-        await store.add_lock(lock("l2", person, 1600.0))
-        assert set(await store.locks(1599.0)) == {lock("l1", one), lock("l2", person, 1600.0)}
-        assert await store.locks(1600.0) == (lock("l1", one),)
+        one, person = lock("l1", f"login:{login().id}"), lock("l2", "user:ada@example.com", 1600.0)
+        await store.add_lock(one)
+        await store.add_lock(person)
+        assert await store.locks(1599.0) == (one, person)
+        assert await store.locks(1600.0) == (one,)
         assert [await store.remove_lock("l1"), await store.remove_lock("l1")] == [True, False]
         assert await store.locks(1600.0) == ()
+
+    async def test_a_lock_comes_back_whole(self, store: Store, again: Again) -> None:
+        made = Lock(
+            "l1",
+            LockTarget.parse("group:org/team: Ingénieurs"),
+            "stolen “laptop”",
+            1500.25,
+            "bob",
+            1600.5,
+            shows_reason=True,
+            persons=(("https://idp.example.com", "sub:1 2"), ("https://other", '"')),
+        )
+        await store.add_lock(made)
+        other = await again()
+        try:
+            assert await other.locks(1600.0) == (made,)
+        finally:
+            await other.close()
+
+    async def test_whoever_signed_in_by_a_name_is_known_by_it(self, store: Store) -> None:
+        other = replace(login("b").identity, issuer="https://other", subject="x")
+        renamed = replace(login("c").identity, username="ada")
+        for one in (login(), login("d", identity=login().identity), login("b", identity=other)):
+            await store.add_login(one)
+        await store.add_login(login("c", identity=renamed))
+        await store.end_login(login().id, 1100.0, "logout")
+        assert await store.persons_named("ada@example.com") == (
+            ("https://idp.example.com", "sub-a"),
+            ("https://other", "x"),
+        )
+        assert await store.persons_named("Ada@example.com") == ()
+
+    async def test_what_became_of_a_lock_is_told_until_it_is_recorded(self, store: Store) -> None:
+        plain, ends, made = lock("l1", "user:a"), lock("l2", "user:b", 1600.0), lock("l3", "user:c")
+        await store.add_lock(plain)
+        await store.add_lock(ends)
+        await store.add_lock(made, recorded=False)
+        created = UnrecordedLock(LockEvent.CREATED, made, "bob")
+        expired = UnrecordedLock(LockEvent.EXPIRED, ends)
+        assert await store.unrecorded_locks(1599.0) == (created,)
+        assert await store.unrecorded_locks(1600.0) == (expired, created)
+        await store.lock_recorded(expired)
+        assert await store.unrecorded_locks(1600.0) == (created,)
+        assert await store.withdraw_lock("l3", 1600.0, "root") is True
+        removed = UnrecordedLock(LockEvent.REMOVED, made, "root")
+        assert await store.unrecorded_locks(1600.0) == (created, removed)
+        await store.lock_recorded(created)
+        assert await store.unrecorded_locks(1600.0) == (removed,)
+        await store.lock_recorded(removed)
+        assert (await store.unrecorded_locks(1600.0), await store.locks(1600.0)) == ((), (plain,))
+
+    async def test_a_withdrawn_lock_holds_no_more_and_is_withdrawn_once(self, store: Store) -> None:
+        await store.add_lock(lock("l1", "user:a"))
+        await store.add_lock(lock("l2", "user:b", 1600.0))
+        before = await store.generation()
+        assert [await store.withdraw_lock("l1", 1550.0, by) for by in ("root", "eve")] == [True, False]
+        assert await store.generation() > before
+        assert await store.locks(1550.0) == (lock("l2", "user:b", 1600.0),)
+        assert await store.remove_lock("l1") is False
+        assert await store.withdraw_lock("l2", 1600.0, "root") is False
+        assert await store.withdraw_lock("none", 1600.0, "root") is False
 
     async def test_the_generation_moves_with_every_change_that_workers_must_see(self, store: Store) -> None:
         seen = [await store.generation()]
@@ -141,6 +203,7 @@ class StoreConformance:
         before = await store.generation()
         await store.end_login(login("z").id, 1.0, "x")
         await store.remove_lock("nothing")
+        await store.withdraw_lock("nothing", 1.0, "x")
         await store.get_login(login().id)
         await store.add_certificate(IssuedCertificate("pem", "ab12", 1.0, 2.0, login().id, "staging"))
         assert await store.generation() == before

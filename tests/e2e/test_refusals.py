@@ -13,10 +13,9 @@ import pytest
 import yaml
 
 from auth.state.sqlite import SqliteStore
-from auth.state.store import Lock
 from tests.e2e.cluster import Cluster, free_ports
 from tests.e2e.in_process import InProcess
-from tests.e2e.installation import KWIT
+from tests.e2e.installation import KWIT, kwit
 from tests.e2e.kubectls import WHEELS
 from tests.e2e.story import Outcome, Person
 
@@ -86,22 +85,21 @@ def test_locked_out_and_let_in_again(here: InProcess, alice: Person, kubectl: Pa
     assert alice.run(kubectl, PODS).code == 0
     login = here.records("--user", "alice")[-1]["login"]
 
-    async def lock(*, on: bool) -> None:
-        store = SqliteStore(here.folder / "data" / "state.db")
-        await store.open()
-        if on:
-            await store.add_lock(Lock("l1", f"login:{login}", "stolen laptop", 1.0, "sec@example.com"))
-        else:
-            await store.remove_lock("l1")
-        await store.close()
-        await here.app.in_force.refresh_state(here.now())
+    config = here.folder / "kwit.yaml"
 
-    here.run(lock(on=True))
+    def read_again() -> None:
+        here.run(here.app.in_force.refresh_state(here.now()))
+
+    kwit("lock", "add", "-c", config, "--login", login, "--reason", "stolen laptop", "--show-reason")
+    (lock,) = kwit("lock", "ls", "-c", config, "-o", "name").split()
+    read_again()
     try:
         asked = alice.run(kubectl, PODS)
     finally:
-        here.run(lock(on=False))
-    assert last_line(asked) == refused("you are locked out; ask your security team to remove the lock")
+        kwit("lock", "rm", "-c", config, lock)
+        read_again()
+    sentence = f"you are locked out by lock {lock}: stolen laptop; ask your security team to remove the lock"
+    assert last_line(asked) == refused(sentence)
     assert alice.run(kubectl, PODS).code == 0
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from auth.ca import new_ca
 from auth.keystore import serving_certificate
-from auth.state.store import Lock
+from auth.locks import Lock, LockKind, LockTarget
 from proxy.cli.commands import group
 from tests.promises.conftest import Turned, Upstream
 from tests.proxy.running import Running
@@ -69,7 +69,7 @@ async def test_it_ends_with_what_stands_behind_it(
     elif how == "ended":
         await store.end_login(login, clock(), "the identity provider ended it")  # type: ignore[arg-type]
     elif how == "locked":
-        await store.add_lock(Lock("l1", f"login:{login}", "stolen", clock(), "sec"))
+        await store.add_lock(Lock("l1", LockTarget(LockKind.LOGIN, login), "stolen", clock(), "sec"))
     elif how == "stale":
         clock.ahead = 3599.0 - 60.0
         running.app.in_force.live._logins = {

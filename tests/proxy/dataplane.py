@@ -24,10 +24,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from auth.ca import CertificateAuthority, issue, new_ca
 from auth.identity import Identity, Login, LoginID
+from auth.locks import Lock, Locks
 from auth.rbac import Policy, Role, RoleBinding, Rule, Subject, compile_policy
-from auth.state.store import Lock
 from proxy.config import KubeLimits
 from proxy.connection import KubeConnection
+from proxy.context import RequestContext
 from proxy.filters.audit import METADATA_ONLY, AuditFilter
 from proxy.filters.authentication import AuthenticationFilter
 from proxy.filters.origin import OriginFilter
@@ -38,6 +39,7 @@ from proxy.listeners import KubeListener
 from proxy.metrics import Metrics
 from proxy.object_before import SUFFIX
 from proxy.received import BUFFER_BYTES
+from proxy.status import Refusal
 from proxy.streams.pod_facts import PodReader
 from proxy.streams.streaming import Streaming
 from proxy.streams.upstream_stream import UpstreamStream
@@ -260,16 +262,17 @@ class Log:
 
 
 class State:
-    """One live login, or nobody."""
+    """One live login, or nobody; and what is locked."""
 
     def __init__(self) -> None:
+        self.locks = Locks()
         self.live: Login | None = Login(LOGIN, PERSON, "h", NOW, NOW + 3600, NOW, "192.0.2.7")  # type: ignore[arg-type]
 
     def login(self, _login_id: LoginID) -> Login | None:
         return self.live
 
-    def lock_for(self, _login: Login) -> Lock | None:
-        return None
+    def lock_for(self, login: Login, cluster: str) -> Lock | None:
+        return self.locks.on(login, cluster)
 
     def age(self, _now: float) -> float:
         return 0.0
@@ -481,6 +484,7 @@ class Plane:
     refused: list[tuple[str, str, str]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     streaming: Streaming | None = None
+    journey: Journey | None = None
     roles: list[Policy] = field(default_factory=list)
     """The one that is in force."""
 
@@ -546,6 +550,10 @@ async def plane(
     in_force = [roles]
     role_steps = RoleSteps(lambda: in_force[0], lambda _: LABELS, lambda _: ())
     audit = AuditFilter(cast("AuditLog", log), lambda: NOW, strict=False, redaction_key=b"k" * 32, policy=policy)
+
+    def still(context: RequestContext) -> Refusal | None:
+        return authentication.still(again := replace(context), NOW) or role_steps(again)
+
     store = streaming = None
     if recordings is not None:
         store = RecordingStore(recordings, loop=real, mono=lambda: loop.now, max_bytes=max_bytes, writer="node-0")
@@ -558,7 +566,7 @@ async def plane(
             loop=as_loop,
             random=os.urandom,
             metrics=metrics,
-            still=lambda context: authentication.still(again := replace(context), NOW) or role_steps(again),
+            still=still,
             pods=pods if asks_for_pods else None,
         )
     journey = Journey(
@@ -570,6 +578,7 @@ async def plane(
         random=os.urandom,
         metrics=metrics,
         streaming=streaming,
+        still=still,
     )
     listener = KubeListener(
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
@@ -583,7 +592,7 @@ async def plane(
         random=os.urandom,
     )
     made = Plane(loop, listener, log, server, pool, state, cluster, metrics, owed, refused)
-    made.streaming, made.roles = streaming, in_force
+    made.streaming, made.journey, made.roles = streaming, journey, in_force
     listener._sweep()
     real.set_exception_handler(lambda _loop, fault: made.faults.append(fault))
     yield made

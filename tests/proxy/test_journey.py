@@ -6,10 +6,12 @@ import ssl
 
 import pytest
 
+from auth.locks import Lock, Locks, LockTarget
+from auth.rbac import compile_policy
 from proxy.config import KubeLimits
 from proxy.upstream import MAX_IDLE_PER_IDENTITY
 from recordings.audit.record import Outcome
-from tests.proxy.dataplane import OK, PODS, plane, request, settle
+from tests.proxy.dataplane import CLUSTER, LOGIN, OK, PERSON, PODS, plane, request, settle
 
 INTENT, STARTED, DONE = Outcome.INTENT, Outcome.STARTED, Outcome.DONE
 REFUSED, ABORTED, FAILED = Outcome.REFUSED, Outcome.ABORTED, Outcome.FAILED
@@ -654,6 +656,106 @@ async def test_a_long_answer_has_a_record_of_its_start_after_a_second():
         it.server.respond(b"0\r\n\r\n")
         await settle()
         assert it.log.outcomes == [(STARTED, 200), (DONE, 200)]
+
+
+# -- the end of rights
+
+
+def locked(it, *targets):
+    it.state.locks = Locks(Lock(f"l{n}", LockTarget.parse(one), "", 0.0, "bob") for n, one in enumerate(targets))
+
+
+@pytest.mark.parametrize("target", [b"/p/log?follow=1", b"?watch=1"])
+@pytest.mark.parametrize("lost", ["lock", "cluster", "logout", "role"])
+async def test_an_answer_without_end_is_torn_once_its_person_may_not_any_more(target, lost):
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(request(b"GET", PODS + target))
+        it.server.respond(CHUNKED + b"2\r\n{}\r\n")
+        await it.loop.turn(1.1)
+        it.journey.sweep()
+        assert not client.wire.closing
+        if lost == "lock":
+            locked(it, "group:eng")
+        elif lost == "cluster":
+            locked(it, f"cluster:{CLUSTER}")
+        elif lost == "logout":
+            it.state.live = None
+        else:
+            it.roles[0] = compile_policy([], [], ["corp"])
+        it.journey.sweep()
+        await settle()
+        assert (client.wire.aborted, it.server.wires[0].aborted) == (True, True)
+        assert it.log.outcomes == [(STARTED, 200), (ABORTED, 200)]
+        it.journey.sweep()
+
+
+async def test_of_many_watches_each_is_looked_at_once_in_four_sweeps(monkeypatch):
+    monkeypatch.setattr("proxy.journey.SWEPT_AT_ONCE", 1)
+    async with plane() as it:
+        it.server.answer = None
+        clients = [it.client() for _ in range(6)]
+        for client in clients:
+            await client.ask(request(b"GET", PODS + b"?watch=1"))
+            it.server.respond(CHUNKED)
+        await it.loop.turn(1.1)
+        it.journey.sweep()
+        clients[5].wire.end()
+        it.server.respond(b"0\r\n\r\n", 4)  # its connection may serve another request from here on
+        await settle()
+        it.state.live = None
+        torn = []
+        for _ in range(5):
+            it.journey.sweep()
+            await settle()
+            torn.append([number for number, client in enumerate(clients[:5]) if client.wire.aborted])
+        assert torn == [[2, 3], [2, 3], [0, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]]
+        assert not it.server.wires[4].aborted
+
+
+async def test_a_lock_of_somebody_else_or_elsewhere_cuts_nothing():
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(request(b"GET", PODS + b"?watch=1"))
+        it.server.respond(CHUNKED)
+        await it.loop.turn(1.1)
+        locked(it, "user:somebody-else", "group:none", "cluster:other", "login:" + "z" * 26)
+        it.journey.sweep()
+        it.server.respond(b"0\r\n\r\n")
+        await settle()
+        assert it.log.outcomes == [(STARTED, 200), (DONE, 200)]
+
+
+@pytest.mark.parametrize("data", [request(), request(b"POST", body=b"{}")])
+async def test_what_has_an_end_is_left_to_it(data):
+    """Nobody would know what a write did that was cut in the middle."""
+    async with plane() as it:
+        it.server.answer = None
+        client = it.client()
+        await client.ask(data)
+        it.server.respond(CHUNKED)
+        await it.loop.turn(1.1)
+        locked(it, "group:eng")
+        it.journey.sweep()
+        it.server.respond(b"0\r\n\r\n")
+        await settle()
+        assert it.log.outcomes[-1] == (DONE, 200)
+
+
+async def test_what_passed_a_hundred_times_is_refused_once_it_is_locked_and_passes_again_after_it():
+    """Verdicts are remembered (`proxy.filters.remembered`); whether somebody is locked never is."""
+    async with plane() as it:
+        client = it.client()
+        for target in ["group:eng", f"cluster:{CLUSTER}", f"login:{LOGIN}", f"user:{PERSON.username}"]:
+            assert [codes(await client.ask(request())) for _ in range(3)] == [[200]] * 3
+            locked(it, target)
+            told = await client.ask(request())
+            assert codes(told) == [403]
+            assert b"locked" in told
+            assert (it.log.outcomes[-1], len(it.server.seen) % 3) == ((REFUSED, 403), 0)
+            locked(it)
 
 
 # -- the end of the server

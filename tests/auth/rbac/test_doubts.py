@@ -20,6 +20,13 @@ def test_a_plain_role_that_is_bound_leaves_none() -> None:
     assert doubts([role((), SOME, as_groups=())], BOUND) == []
 
 
+def test_a_role_that_is_about_what_is_ours_alone_needs_no_group() -> None:
+    """No cluster is asked for it."""
+    ours = rule("create", "locks", api_groups=("kubewitness.dev",))
+    assert doubts([role((ours,), as_groups=())], BOUND) == []
+    assert len(doubts([role((ours, *SOME), as_groups=())], BOUND)) == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "doubt"),
     [

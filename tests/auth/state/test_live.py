@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from auth.errors import Reason
 from auth.identity import Login
+from auth.locks import Lock
 from auth.state.live import LiveState, why_not
 from auth.state.sqlite import SqliteStore
-from auth.state.store import Lock, StoreError, lock_targets
+from auth.state.store import StoreError
 from tests.conformance.store import lock, login
 
 
@@ -101,7 +102,7 @@ def test_whatever_happened_between_two_looks_it_is_what_a_first_look_sees(steps:
             elif what == "end":
                 await store.end_login(login(name).id, now, "logout")
             elif what == "lock":
-                await store.add_lock(lock(f"l{number}", lock_targets(login(name))[0]))
+                await store.add_lock(lock(f"l{number}", f"login:{login(name).id}"))
             elif what == "pass":
                 now += 7.0
             elif what == "look":
@@ -111,7 +112,7 @@ def test_whatever_happened_between_two_looks_it_is_what_a_first_look_sees(steps:
                 for one in "abc":
                     known, seen = live.login(login(one).id), first.login(login(one).id)
                     assert known == seen or (seen is None and known is not None and known.expires_at <= now)
-                    assert live.lock_for(login(one)) == first.lock_for(login(one))
+                    assert live.lock_for(login(one), "c") == first.lock_for(login(one), "c")
         await store.close()
 
     with TemporaryDirectory() as folder:
@@ -135,23 +136,35 @@ async def test_when_the_store_is_gone_it_grows_older_and_keeps_what_it_had(store
     assert (live.age(1030.0), live.login(login().id)) == (30.0, login())
 
 
-@pytest.mark.parametrize("which", [0, 1])
-async def test_a_lock_names_a_login_or_its_person(store: SqliteStore, which: int) -> None:
+async def test_a_lock_that_was_stored_stops_whom_it_names(store: SqliteStore) -> None:
     live = LiveState()
-    held = lock("l1", lock_targets(login())[which])
+    held = lock("l1", f"login:{login().id}")
     await store.add_lock(held)
     await live.refresh(store, 1000.0)
-    assert live.lock_for(login()) == held
-    assert live.lock_for(login("b")) is None
+    assert live.lock_for(login(), "c") == held
+    assert live.lock_for(login("b"), "c") is None
+    await store.withdraw_lock("l1", 1001.0, "root")
+    await live.refresh(store, 1001.0)
+    assert live.lock_for(login(), "c") is None
+
+
+async def test_a_lock_that_this_version_cannot_read_lets_the_copy_grow_old(store: SqliteStore) -> None:
+    live = LiveState()
+    await live.refresh(store, 1000.0)
+    await store.add_lock(lock("l1", "user:a"))
+    await store._change("UPDATE locks SET target = ?", ("device:1",))
+    with pytest.raises(StoreError, match="a lock that this version cannot read: l1"):
+        await live.refresh(store, 1001.0)
+    assert live.age(1001.0) == 1.0
 
 
 async def test_a_lock_that_is_over_lets_go_although_nobody_changed_anything(store: SqliteStore) -> None:
     live = LiveState()
-    await store.add_lock(lock("l1", lock_targets(login())[0], 1600.0))
+    await store.add_lock(lock("l1", f"login:{login().id}", 1600.0))
     await live.refresh(store, 1599.0)
-    assert live.lock_for(login()) is not None
+    assert live.lock_for(login(), "c") is not None
     await live.refresh(store, 1600.0)
-    assert live.lock_for(login()) is None
+    assert live.lock_for(login(), "c") is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +172,7 @@ async def test_a_lock_that_is_over_lets_go_although_nobody_changed_anything(stor
     [
         (login(), None, 1500.0, None),
         (None, None, 1500.0, Reason.LOGIN_UNKNOWN),
-        (login(), lock("l1", "x"), 1500.0, Reason.LOCKED),
+        (login(), lock("l1", "user:x"), 1500.0, Reason.LOCKED),
         (login(ended_at=1.0), None, 1500.0, Reason.LOGIN_ENDED),
         (login(), None, 2000.5, Reason.LOGIN_EXPIRED),
         (login(), None, 2000.4, None),

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,6 +58,8 @@ async def test_a_file_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
     with sqlite3.connect(path) as old:
         old.execute("DROP INDEX logins_changed")
         old.execute("ALTER TABLE logins DROP COLUMN changed")
+        for column in ("shows_reason", "persons", "recorded", "withdrawn_at", "withdrawn_by"):
+            old.execute(f"ALTER TABLE locks DROP COLUMN {column}")
     for _ in range(2):
         store = SqliteStore(path)
         await store.open()
@@ -126,3 +131,42 @@ async def test_many_logins_are_read_without_holding_up_the_loop(
     await store.live_logins(login().created_at)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+ELSEWHERE = """
+import asyncio, sys
+from pathlib import Path
+from auth.state.sqlite import SqliteStore
+
+async def count():
+    store = SqliteStore(Path(sys.argv[1]))
+    await store.open()
+    print(len(await store.live_logins(0.0)))
+    await store.close()
+
+asyncio.run(count())
+"""
+
+
+async def test_a_second_opening_in_this_process_does_not_cut_it_off_from_others(tmp_path: Path) -> None:
+    """A process that closes any descriptor of a file loses its locks on it (POSIX, `fcntl`).
+
+    Another process would then take itself for the last one, and remove the write-ahead log that this one writes.
+    """
+    store = SqliteStore(tmp_path / "state.db")
+    await store.open()
+    again = SqliteStore(tmp_path / "state.db")
+    await again.open()
+    await again.close()
+    for number, name in enumerate("ab", 1):
+        await store.add_login(login(name))
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", ELSEWHERE, tmp_path / "state.db"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert done.stdout == f"{number}\n"
+    await store.close()

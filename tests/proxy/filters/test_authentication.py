@@ -6,6 +6,7 @@ import pytest
 
 from auth.errors import Reason
 from auth.identity import Credential, Identity, KeyHash, Login, LoginID
+from auth.locks import Lock, LockKind, LockTarget
 from proxy.context import RequestContext
 from proxy.filters.authentication import AuthenticationFilter
 from proxy.http1 import parse_request_head
@@ -17,6 +18,7 @@ CREDENTIAL = Credential("demo", "c1", ID, "1", 0.0, 2000.0, "f")
 LOGIN = Login(ID, Identity("corp", "https://idp", "1", "alice"), KeyHash("k"), 0.0, 5000.0, NOW, "127.0.0.1")
 AGAIN = "run `kwit login` to sign in again"
 ENDPOINT = object()
+LOCK = Lock("l1", LockTarget(LockKind.USER, "alice"), "stolen laptop", NOW, "sec")
 
 
 class FakeState:
@@ -26,7 +28,7 @@ class FakeState:
     def login(self, login_id):
         return self._login if login_id == ID else None
 
-    def lock_for(self, login):
+    def lock_for(self, login, cluster):
         return self._lock
 
     def age(self, now):
@@ -45,8 +47,8 @@ def asked(state, credential=CREDENTIAL):
     [
         (FakeState(login=None), Refusal(Reason.LOGIN_UNKNOWN, f"this login is not known any more; {AGAIN}")),
         (
-            FakeState(login=replace(LOGIN, ended_at=1.0), lock=object()),
-            Refusal(Reason.LOCKED, "you are locked out; ask your security team to remove the lock"),
+            FakeState(login=replace(LOGIN, ended_at=1.0), lock=LOCK),
+            Refusal(Reason.LOCKED, "you are locked out by lock l1; ask your security team to remove the lock"),
         ),
         (
             FakeState(login=replace(LOGIN, ended_at=1.0, expires_at=1.0)),
@@ -79,7 +81,9 @@ def asked(state, credential=CREDENTIAL):
 )
 def test_a_login_that_does_not_live_is_refused_with_the_next_step(state, refusal):
     found, context = asked(state)
-    assert (found, context.login, context.endpoint) == (refusal, None, None)
+    assert (found, context.endpoint) == (refusal, None)
+    known = refusal.reason not in (Reason.LOGIN_UNKNOWN, Reason.STATE_STALE)
+    assert (context.login is not None) is known  # so that the refusal's record names them
 
 
 @pytest.mark.parametrize(

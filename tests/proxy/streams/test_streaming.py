@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 
+from auth.locks import Lock, Locks, LockTarget
 from auth.rbac import compile_policy
 from auth.rbac.role import Options
 from proxy.filters.recorded_bodies import DEBUG_CONTAINER, DEBUG_REQUEST
@@ -224,7 +225,7 @@ async def test_what_cannot_be_followed_is_not_passed_on_and_ends_both(tmp_path, 
         assert "the client sent what cannot be followed" in it.log.records[-1].message
 
 
-@pytest.mark.parametrize("lost", ["logout", "role"])
+@pytest.mark.parametrize("lost", ["logout", "role", "lock"])
 async def test_a_stream_whose_person_may_not_any_more_is_cut_within_a_second(tmp_path, lost):
     conversation = Conversation("exec-terminal-websocket-1.37")
     async with plane(recordings=tmp_path, roles=roles()) as it:
@@ -233,6 +234,8 @@ async def test_a_stream_whose_person_may_not_any_more_is_cut_within_a_second(tmp
         assert not client.wire.closing
         if lost == "logout":
             it.state.live = None
+        elif lost == "lock":
+            it.state.locks = Locks([Lock("l1", LockTarget.parse("group:eng"), "", 0.0, "bob")])
         else:
             it.roles[0] = compile_policy([], [], ["corp"])
         it.streaming.live.sweep()

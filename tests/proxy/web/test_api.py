@@ -7,8 +7,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from auth.locks import Lock, LockKind, LockTarget
 from auth.rbac import Options, Rule
-from auth.state.store import Lock
 from tests.proxy.web.conftest import Engineer, Installation, bound, developer
 
 CERTIFICATES = "/api/v1/certificates"
@@ -23,6 +23,11 @@ async def test_anybody_may_ask_who_signs_in_here(at: Installation) -> None:
         "connectors": [{"name": "corp", "type": "oidc", "display_name": "The corp directory"}],
         "login_ttl_seconds": 36_000,
     }
+
+
+def stolen(at: Installation) -> Lock:
+    """A lock of ada."""
+    return Lock("l1", LockTarget(LockKind.USER, "ada@example.com"), "stolen laptop", at.now, "bob")
 
 
 class TestCertificates:
@@ -94,10 +99,32 @@ class TestCertificates:
 
     async def test_a_locked_person_gets_none(self, ada: Engineer, at: Installation) -> None:
         await ada.sign_in()
-        person = f"user:{at.provider.issuer} u-1"
-        await at.store.add_lock(Lock("l1", person, "stolen laptop", at.now, "bob"))
+        await at.store.add_lock(stolen(at))
         response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
-        assert (response.status, (await response.json())["error"]) == (403, "locked")
+        answer = await response.json()
+        assert (response.status, answer) == (
+            403,
+            {
+                "error": "locked",
+                "message": "you are locked out by lock l1",
+                "next": "ask your security team to remove the lock",
+            },
+        )
+        assert (at.records[-1][0], at.records[-1][1]["body"]["reason"]) == ("cert.refuse", "locked")
+
+    async def test_a_locked_cluster_is_certified_to_nobody_and_another_one_is(
+        self, ada: Engineer, at: Installation
+    ) -> None:
+        await ada.sign_in()
+        target = LockTarget(LockKind.CLUSTER, "staging-eu")
+        await at.store.add_lock(Lock("l1", target, "break-in", at.now, "bob", shows_reason=True))
+        response = await ada.call("POST", CERTIFICATES, {"cluster": "staging-eu", "csr": ada.csr()})
+        answer = await response.json()
+        assert (response.status, answer["message"]) == (403, "cluster 'staging-eu' is locked by lock l1: break-in")
+        question = {"verb": "get", "resource": "pods", "namespace": "a"}
+        answers = [await ada.call("POST", "/api/v1/can-i", {"cluster": c, **question}) for c in ("staging-eu", "prod")]
+        assert [one.status for one in answers] == [403, 200]
+        assert (await ada.call("GET", CURRENT)).status == 200
 
     async def test_stale_groups_get_none(self, ada: Engineer, at: Installation) -> None:
         await ada.sign_in()
@@ -128,9 +155,29 @@ class TestLogins:
         assert at.kinds() == ["user.login", "user.logout"]
 
     async def test_a_locked_person_cannot_sign_in_again(self, ada: Engineer, at: Installation) -> None:
-        await at.store.add_lock(Lock("l1", f"user:{at.provider.issuer} u-1", "stolen laptop", at.now, "bob"))
+        await at.store.add_lock(stolen(at))
         response = await ada.redeem(await ada.code())
         assert (response.status, at.kinds()) == (403, ["user.login.failed"])
+        assert at.records[0][1]["body"] == {
+            "connector": "corp",
+            "reason": "locked",
+            "message": "you are locked out by lock l1",
+        }
+
+    async def test_whatever_a_locked_person_asks_is_refused_and_recorded_but_signing_out(
+        self, ada: Engineer, at: Installation
+    ) -> None:
+        await ada.sign_in()
+        await at.store.add_lock(stolen(at))
+        at.records.clear()
+        asked = [("GET", CURRENT), ("GET", "/api/v1/recordings"), ("GET", "/api/v1/locks")]
+        assert [(await ada.call(*one)).status for one in asked] == [403] * 3
+        details = [f"{method} {path}" for method, path in asked]
+        assert [(kind, one["outcome"], one["body"]["detail"]) for kind, one in at.records] == [
+            ("request.refused", "refused", detail) for detail in details
+        ]
+        assert {one["actor"]["username"] for _, one in at.records} == {"ada@example.com"}
+        assert (await ada.call("DELETE", CURRENT)).status == 204
 
 
 class TestMayI:

@@ -295,5 +295,5 @@ async def test_following_shows_what_comes_as_far_as_it_may_be_seen_now_and_ends_
     monkeypatch.setattr(audit, "MAX_FOLLOWERS", 1)
     assert (await ada.call("POST", "/api/v1/audit/follow", {})).status == 429
     await at.store.end_login(ada.login_id, at.now, "logout")
-    assert await following() == {"error": "your login has ended, and with it what you were following"}
+    assert await following() == {"error": "this login has ended"}
     assert await response.content.read() == b""

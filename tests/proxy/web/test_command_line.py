@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from auth.lock_making import LockWish
+from auth.rbac import Rule
 from proxy.cli.client import key as keys
 from proxy.cli.client import saved_login
 from proxy.cli.client.api import Api
-from proxy.cli.client.problem import NotSignedIn
+from proxy.cli.client.problem import NotSignedIn, Problem
 from proxy.cli.client.sign_in import Person, sign_in
-from tests.proxy.web.conftest import Installation
+from proxy.cli.lock_place import Server
+from tests.proxy.web.conftest import Installation, bound, developer
 
 
 async def signed_in(at: Installation) -> saved_login.SavedLogin:
@@ -76,3 +80,24 @@ async def test_a_refusal_reaches_the_terminal_as_one_sentence(at: Installation) 
     with pytest.raises(Exception, match=r"not signed in: .*verified") as caught:
         await signed_in(at)
     assert "\n" not in str(caught.value)
+
+
+async def test_it_locks_lists_shows_and_unlocks(at: Installation) -> None:
+    await signed_in(at)
+    may = Rule(("create", "list", "get", "delete"), ("kubewitness.dev",), ("locks",))
+    at.policy = bound(replace(developer(allow=(may,)), cluster_names=("*",)))
+    place = Server(api(at))
+
+    def through() -> None:
+        made, stops = place.add(LockWish("user", "mallory", "stolen", shows_reason=True), 60)
+        assert (made["name"], made["reason"], made["shows_reason"], stops) == ("mallory", "stolen", True, 0)
+        assert (place.locks(), place.show(made["id"])) == ([made], made)
+        with pytest.raises(Problem, match="say that this is meant with --myself"):
+            place.add(LockWish("user", "ada@example.com"), None)
+        place.remove(made["id"])
+        with pytest.raises(Problem, match="no lock of this id in force"):
+            place.remove(made["id"])
+        assert place.locks() == []
+
+    await asyncio.to_thread(through)
+    assert at.kinds()[1:] == ["lock.create", "lock.delete", "lock.delete"]

@@ -109,6 +109,8 @@ def test_a_request_as_a_row() -> None:
         ({"type": "user.login", "body": {"connector": "corp"}}, "user.login", "corp"),
         ({"type": "refusals.rollup", "body": {"total": 7}}, "refusals.rollup", "7 refused"),
         ({"type": "role.change", "body": {"roles": ["a", "b"]}}, "role.change", "a,b"),
+        ({"type": "lock.create", "body": {"lock": "l1", "target": "user:ada"}}, "lock.create", "user:ada"),
+        ({"type": "request.refused", "body": {"reason": "locked", "detail": "GET /x"}}, "request.refused", "GET /x"),
         ({"type": "log.stop", "body": {}}, "log.stop", ""),
         ({"type": "x", "body": "text"}, "x", ""),
     ],
