@@ -366,10 +366,11 @@ PROXIED = [
     b"/api/v1/namespaces/n/services/http:s:80/proxy/live",
     b"/api/v1/nodes/node-1/proxy/live",
 ]
+READ = [b"/api/v1/namespaces/n/pods?watch=true", b"/api/v1/namespaces/n/pods/p/log?follow=true"]
 
 
-@pytest.mark.parametrize("target", PROXIED)
-async def test_a_proxied_connection_passes_as_it_is_and_is_kept_as_who_where_and_how_much(tmp_path, target):
+@pytest.mark.parametrize("target", PROXIED + READ)
+async def test_what_nobody_follows_passes_as_it_is_and_is_kept_as_who_where_and_how_much(tmp_path, target):
     conversation = Conversation("exec-websocket-1.37")
     was = conversation.request.split(b" ")[1]
     conversation.request = conversation.request.replace(was, target).replace(b"v5.channel.k8s.io", b"chat")
