@@ -17,7 +17,7 @@ from proxy.http1 import Header, RequestHead, ResponseHead
 from proxy.request_info import RequestInfo
 from recordings.streams.channels import DIALECTS, FORWARDING
 from recordings.streams.events import Purpose
-from recordings.streams.tap import TUNNEL, Tap, spdy_tap, websocket_tap
+from recordings.streams.tap import TUNNEL, Tap, reading_tap, spdy_tap, websocket_tap
 
 MAX_OFFERED = 16
 """Protocols that one request offers; Kubernetes knows eight."""
@@ -49,8 +49,8 @@ class UpgradeInvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """`purpose` None: bytes that nobody follows: an application's (`proxy`), or a watch or log, whose answer is not
-    looked at over plain HTTP either. `offered`: what goes on.
+    """`purpose` None: an application's bytes (`proxy`), which are nobody's business, or the messages of a watch or log,
+    which are not read over plain HTTP either. `offered`: what goes on.
     """
 
     carrier: Carrier
@@ -72,7 +72,7 @@ class Upgrade:
     def tap(self, chosen: str) -> Tap | None:
         """Follows what is said from now on; None where nobody does. Raises UpgradeInvalidError."""
         if self.purpose is None:
-            return None
+            return reading_tap() if self.is_read else None
         if self.carrier is Carrier.SPDY:
             return spdy_tap(self.purpose)
         try:
