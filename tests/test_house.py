@@ -16,7 +16,6 @@ OWED = frozenset(
         "auth/errors.py",
         "auth/state/store.py",
         "proxy/cli/client/cached.py",
-        "proxy/cli/client/key.py",
         "proxy/cli/client/problem.py",
         "proxy/cli/client/saved_login.py",
         "proxy/cli/client/sign_in.py",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha1
 
@@ -17,7 +17,7 @@ from proxy.http1 import Header, RequestHead, ResponseHead
 from proxy.request_info import RequestInfo
 from recordings.streams.channels import DIALECTS, FORWARDING
 from recordings.streams.events import Purpose
-from recordings.streams.tap import TUNNEL, Tap, spdy_tap, websocket_tap
+from recordings.streams.tap import TUNNEL, Tap, reading_tap, spdy_tap, websocket_tap
 
 MAX_OFFERED = 16
 """Protocols that one request offers; Kubernetes knows eight."""
@@ -49,7 +49,9 @@ class UpgradeInvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """`purpose` None: bytes that are nobody's business but the application's (`proxy`). `offered`: what goes on."""
+    """`purpose` None: an application's bytes (`proxy`), which are nobody's business, or the messages of a watch or log,
+    which are not read over plain HTTP either. `offered`: what goes on.
+    """
 
     carrier: Carrier
     purpose: Purpose | None
@@ -58,6 +60,10 @@ class Upgrade:
     has_bearer: bool = False
     ports: tuple[int, ...] = ()
     """Of a port-forward whose request names them."""
+    is_read: bool = False
+    """A watch or a log, that an ordinary request would get as well."""
+    origin: bytes = b""
+    """Of a watch: the API server answers none that has no `Origin`, and takes any."""
 
     @property
     def is_recorded(self) -> bool:
@@ -66,7 +72,7 @@ class Upgrade:
     def tap(self, chosen: str) -> Tap | None:
         """Follows what is said from now on; None where nobody does. Raises UpgradeInvalidError."""
         if self.purpose is None:
-            return None
+            return reading_tap() if self.is_read else None
         if self.carrier is Carrier.SPDY:
             return spdy_tap(self.purpose)
         try:
@@ -86,7 +92,12 @@ def read_upgrade(head: RequestHead, info: RequestInfo, query: tuple[tuple[str, s
     carrier, purpose = Carrier(token), _purpose(info)
     if carrier is Carrier.SPDY:
         return _spdy(head, purpose)
-    return _websocket(head, purpose, query)
+    upgrade = _websocket(head, purpose, query)
+    if not _is_read(info):
+        return upgrade
+    return replace(
+        upgrade, is_read=True, origin=(info.verb == "watch" and _only(head.fields.headers, b"origin")) or b""
+    )
 
 
 def _purpose(info: RequestInfo) -> Purpose | None:
@@ -97,12 +108,24 @@ def _purpose(info: RequestInfo) -> Purpose | None:
             return Purpose.PORT_FORWARD
         if info.resource in ("pods", "services", "nodes") and info.subresource == "proxy":
             return None
-    raise UpgradeRefusedError("exec, attach, port-forward and proxied connections can be upgraded, and nothing else")
+    if _is_read(info):
+        return None
+    raise UpgradeRefusedError(
+        "exec, attach, port-forward, watches, logs and proxied connections can be upgraded, and nothing else"
+    )
+
+
+def _is_read(info: RequestInfo) -> bool:
+    """What the API server also serves over a WebSocket: a message for each event, or for each piece of a log."""
+    if not info.is_resource_request:
+        return False
+    is_log = (info.api_group, info.resource, info.subresource, info.verb) == ("", "pods", "log", "get")
+    return is_log or (info.verb == "watch" and not info.subresource)
 
 
 def _spdy(head: RequestHead, purpose: Purpose | None) -> Upgrade:
     if purpose is None:
-        raise UpgradeRefusedError("a proxied connection can be upgraded to websocket only")
+        raise UpgradeRefusedError("watches, logs and proxied connections can be upgraded to websocket only")
     if head.method not in ("POST", "GET"):
         raise UpgradeRefusedError("an upgrade to SPDY/3.1 is a POST")
     asked = _list(head.fields.headers, b"x-stream-protocol-version")
@@ -146,6 +169,8 @@ def upgrade_lines(upgrade: Upgrade) -> bytes:
         lines.append(b"Sec-WebSocket-Key: " + upgrade.key)
         if upgrade.offered:
             lines.append(b"Sec-WebSocket-Protocol: " + ", ".join(upgrade.offered).encode())
+        if upgrade.origin:
+            lines.append(b"Origin: " + upgrade.origin)
     return b"".join(line + b"\r\n" for line in lines)
 
 

@@ -35,17 +35,22 @@ class LiveStreams:
         if len(self._live) >= MAX_STREAMS:
             return "too many streams are open; try again later"
         verdict = context.verdict
-        limit = verdict.options.max_streams if verdict is not None else None
+        limit = verdict.options.max_streams if verdict is not None and not _is_read(context) else None
         if limit is not None and self._of(context) >= limit:
             return f"you may have {limit} streams open at once (maxStreams of your role); close one"
         return ""
 
     def _of(self, context: RequestContext) -> int:
-        """Streams of the same person on the same cluster, whichever login they came with."""
+        """Streams of the same person on the same cluster, whichever login they came with. Watches and logs are none:
+        over plain HTTP they have no limit either.
+        """
         assert context.login is not None
         who, cluster = context.login.identity.key, context.credential.cluster
         return sum(
-            one.login is not None and one.login.identity.key == who and one.credential.cluster == cluster
+            one.login is not None
+            and one.login.identity.key == who
+            and one.credential.cluster == cluster
+            and not _is_read(one)
             for one in self._live.values()
         )
 
@@ -71,3 +76,7 @@ class LiveStreams:
         """End all of them."""
         for relay in self:
             relay.cut(why)
+
+
+def _is_read(context: RequestContext) -> bool:
+    return context.upgrade is not None and context.upgrade.is_read

@@ -12,6 +12,7 @@ from typing import Protocol
 from recordings.streams.channels import DIALECTS, FORWARDING, ChannelReader, port_layout
 from recordings.streams.events import Event, Purpose, Side, Taken
 from recordings.streams.fault import Fault, StreamFaultError
+from recordings.streams.messages import Messages
 from recordings.streams.spdy import SpdyContent, SpdyStreams, SpdyWire
 from recordings.streams.websocket import WebSocketWire
 
@@ -45,7 +46,7 @@ class Wire(Protocol):
 
 
 class Tap:
-    """Follows one conversation. Make it with `spdy_tap` or `websocket_tap`."""
+    """Follows one conversation. Make it with `spdy_tap`, `websocket_tap` or `reading_tap`."""
 
     def __init__(self, wires: dict[Side, Wire], events: list[Event]) -> None:
         self._wires = wires
@@ -121,6 +122,12 @@ def _port_forward(subprotocol: str, ports: tuple[int, ...], events: list[Event])
     dialect, layout = DIALECTS[subprotocol], port_layout(ports)
     readers = {side: ChannelReader(side, dialect, events.append, layout) for side in Side}
     return Tap({side: WebSocketWire(side, readers[side], events.append) for side in Side}, events)
+
+
+def reading_tap() -> Tap:
+    """Return the tap for a watch or a log over a WebSocket."""
+    events: list[Event] = []
+    return Tap({side: WebSocketWire(side, Messages(side), events.append) for side in Side}, events)
 
 
 def spdy_tap(purpose: Purpose) -> Tap:

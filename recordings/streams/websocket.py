@@ -121,7 +121,7 @@ class WebSocketWire:
     def _begin(self, head: Head) -> None:
         if head.opcode is not Opcode.CONTINUATION and head.opcode not in self._content.opcodes:
             spoken = " or ".join(sorted(opcode.name for opcode in self._content.opcodes))
-            raise StreamFaultError(Fault.MESSAGE_TYPE, f"{head.opcode.name} where {spoken} is spoken")
+            raise StreamFaultError(Fault.MESSAGE_TYPE, f"{head.opcode.name} where {spoken or 'nothing'} is spoken")
         if not (head.final or self._content.fragments):
             raise StreamFaultError(Fault.FRAGMENTATION, "the server would read each fragment as a message of its own")
         self._final = head.final

@@ -108,6 +108,7 @@ def _usage(*granted: str) -> x509.KeyUsage:
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    # its first line says that it is of an elliptic curve, which Java's clients go by
+    form, none = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     path.touch(mode=0o600)
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, none))

@@ -68,7 +68,7 @@ class Certificates:
         api = Api(self.server, self.clock, login.ca_pem, private, login.id, login.clock_offset)
         now = self.clock()
         answer = api.call("POST", "/api/v1/certificates", {"cluster": cluster, "csr": key.request_pem(private)})
-        stored = stored_form(answer, key_pem, now)
+        stored = stored_form(answer, key.to_pem(private), now)
         private_file.write(path, stored)
         if api.offset != login.clock_offset:
             saved_login.save(replace(login, clock_offset=api.offset))

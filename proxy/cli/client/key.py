@@ -22,13 +22,18 @@ def new_key() -> EllipticCurvePrivateKey:
 
 
 def to_pem(key: EllipticCurvePrivateKey) -> str:
+    """In the form of SEC 1 (RFC 5915): Java's clients take a key for RSA's unless its first line says EC, which PKCS #8
+    does not; every other reads both.
+    """
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ).decode()
 
 
 def from_pem(pem: str) -> EllipticCurvePrivateKey:
-    """Raises NotSignedIn: without the key the login is of no use."""
+    """In SEC 1's form or, as earlier versions wrote it, in PKCS #8's. Raises NotSignedIn: without the key the login is
+    of no use.
+    """
     try:
         key = serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError) as error:

@@ -60,17 +60,37 @@ def _node() -> Program:
     return Program(("node", str(HERE / "node" / "client.mjs"), str(modules)))
 
 
-def _go(way: str) -> Program:
+def built(name: str, package: str = "./...") -> Path:
+    """The folder of programs that Go makes of the folder `name`, or of a package that its go.mod names."""
     if shutil.which("go") is None:
         raise Unavailable("no Go here (install Go 1.26 or newer)")
-    files = sorted((HERE / "go").iterdir())
+    files = sorted(file for file in (HERE / name).rglob("*") if file.is_file())
 
     def build(folder: Path) -> None:
         environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOCACHE": str(folder.parent / "compiled")}
         flags = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w")
-        run("go", "build", *flags, "-o", folder / "client", ".", cwd=HERE / "go", env=environment)
+        run("go", "build", *flags, "-o", f"{folder}/", package, cwd=HERE / name, env=environment)
 
-    return Program((str(kept("clients-go", files, build) / "client"),), more=(way,))
+    return kept(f"clients-{name}", files, build)
+
+
+def _go(way: str) -> Program:
+    return Program((str(built("go") / "client"),), more=(way,))
+
+
+def _java() -> Program:
+    if any(shutil.which(one) is None for one in ("java", "javac", "mvn")):
+        raise Unavailable("no Java compiler or no Maven here (install JDK 17 or newer, and Maven)")
+    files = [HERE / "java" / name for name in ("Client.java", "jars.sha256", "pom.xml")]
+
+    def build(folder: Path) -> None:
+        options = ("-B", "-q", f"-Dmaven.repo.local={folder.parent / 'downloaded'}", "-DincludeScope=runtime")
+        run("mvn", *options, "dependency:copy-dependencies", f"-DoutputDirectory={folder}", cwd=HERE / "java")
+        run("sha256sum", "--check", "--strict", "--quiet", HERE / "java" / "jars.sha256", cwd=folder)
+        run("javac", "-cp", f"{folder}/*", "-d", folder, HERE / "java" / "Client.java", cwd=folder)
+
+    folder = kept("clients-java", files, build)
+    return Program(("java", "-cp", f"{folder}:{folder}/*", "Client"))
 
 
 CLIENTS: dict[str, Callable[[], Program]] = {
@@ -79,4 +99,5 @@ CLIENTS: dict[str, Callable[[], Program]] = {
     "@kubernetes/client-node": _node,
     "client-go, by WebSocket": lambda: _go("websocket"),
     "client-go, by SPDY": lambda: _go("spdy"),
+    "fabric8's kubernetes-client": _java,
 }

@@ -22,14 +22,14 @@ from proxy.streams.handshake import (
     read_upgrade,
     upgrade_lines,
 )
-from proxy.target import RefusedTarget, canonical
+from proxy.target import RefusedTarget, Target, canonical, query_bool
 from recordings.streams import frames, spdy_frames
 from recordings.streams.events import Purpose, Side, StrayData, StreamData
 from recordings.streams.fault import StreamFaultError
 from recordings.streams.header_block import DICTIONARY, MAX_INFLATED_BYTES, MAX_PAIRS, HeaderReader
 from recordings.streams.outcome import Ended, OutcomeReader
 from recordings.streams.resize import MAX_SIZE_BYTES, ResizeReader, TerminalSize
-from recordings.streams.tap import TUNNEL, Tap, spdy_tap, websocket_tap
+from recordings.streams.tap import TUNNEL, Tap, reading_tap, spdy_tap, websocket_tap
 from tests.recordings.streams.wire import bytewise, cut_at, play
 
 MASK = b"\x01\x02\x03\x04"
@@ -199,7 +199,8 @@ def handshake_request(data: bytes) -> str:
     try:
         head = parse_request_head(data[:end])
         target = canonical(head.target)
-        info = RequestInfo(True, target.path, "create", "api", "", "v1", "d", "pods", _subresource(target.path), "p")
+        verb, subresource = _effect(target)
+        info = RequestInfo(True, target.path, verb, "api", "", "v1", "d", "pods", subresource, "p")
         upgrade = read_upgrade(head, info, target.query)
     except (Malformed, RefusedTarget, UpgradeRefusedError) as error:
         return str(error)
@@ -208,15 +209,20 @@ def handshake_request(data: bytes) -> str:
     names = {name for name, _ in again.fields.headers}
     assert names <= {
         b"host", b"connection", b"upgrade", b"sec-websocket-version", b"sec-websocket-key",
-        b"sec-websocket-protocol", b"x-stream-protocol-version",
+        b"sec-websocket-protocol", b"x-stream-protocol-version", b"origin",
     }  # fmt: skip
     assert b"bearer" not in lines.lower()
-    return f"{upgrade.carrier} for {upgrade.purpose}"
+    assert upgrade.is_read or b"\r\nOrigin:" not in lines
+    return f"{upgrade.carrier} for {'reading' if upgrade.is_read else upgrade.purpose}"
 
 
-def _subresource(path: str) -> str:
-    parts = path.split("/")
-    return parts[7] if len(parts) > 7 else "exec"
+def _effect(target: Target) -> tuple[str, str]:
+    """Verb and subresource, of a path that may be of anything."""
+    parts = target.path.split("/")
+    subresource = parts[7] if len(parts) > 7 else "exec"
+    if query_bool(target.first("watch")):
+        return "watch", ""
+    return ("get" if subresource == "log" else "create"), subresource
 
 
 def resizes(data: bytes) -> str:
@@ -262,6 +268,7 @@ TARGETS: dict[str, Callable[[bytes], str]] = {
     "channels-base64": partial(channels, ("v4.base64.channel.k8s.io", "base64.channel.k8s.io")),
     "channels-port-forward": partial(conversation, partial(websocket_tap, "v4.channel.k8s.io", (80, 443))),
     "tunnel": partial(conversation, partial(websocket_tap, TUNNEL)),
+    "reading": partial(conversation, reading_tap),
     "handshake-answer": handshake_answer,
     "handshake-request": handshake_request,
     "resize": resizes,

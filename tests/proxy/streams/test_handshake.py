@@ -30,6 +30,9 @@ ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 WEBSOCKET = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + KEY)
 SPDY = (b"Connection: Upgrade", b"Upgrade: SPDY/3.1", b"X-Stream-Protocol-Version: v4.channel.k8s.io")
 KEY_LINE = WEBSOCKET[3]
+WATCH = b"/api/v1/namespaces/n/pods?watch=1"
+LOG = b"/api/v1/namespaces/n/pods/p/log?follow=true"
+ORIGIN = b"Origin: https://h"
 CHAT = b"Sec-WebSocket-Protocol: chat"
 OLDEST = b"Sec-WebSocket-Protocol: channel.k8s.io"
 V5 = b"Sec-WebSocket-Protocol: v5.channel.k8s.io"
@@ -89,6 +92,26 @@ def test_the_key_of_the_rfc_gives_its_accept():
             Upgrade(Carrier.WEBSOCKET, Purpose.PORT_FORWARD, ("v4.channel.k8s.io",), KEY, ports=(80, 8080, 9090)),
         ),
         (b"GET", PROXY, (*WEBSOCKET, CHAT), Upgrade(Carrier.WEBSOCKET, None, ("chat",), KEY)),
+        (b"GET", PROXY, (*WEBSOCKET, ORIGIN), Upgrade(Carrier.WEBSOCKET, None, (), KEY)),
+        (b"GET", EXEC, (*WEBSOCKET, ORIGIN), Upgrade(Carrier.WEBSOCKET, Purpose.EXEC, (), KEY)),
+        (
+            b"GET",
+            WATCH,
+            (*WEBSOCKET, ORIGIN),
+            Upgrade(Carrier.WEBSOCKET, None, (), KEY, is_read=True, origin=b"https://h"),
+        ),
+        (
+            b"GET",
+            b"/apis/example.com/v1/widgets?watch=true&fieldSelector=metadata.name%3Dx",
+            WEBSOCKET,
+            Upgrade(Carrier.WEBSOCKET, None, (), KEY, is_read=True),
+        ),
+        (
+            b"GET",
+            LOG,
+            (*WEBSOCKET, b"Sec-WebSocket-Protocol: base64.binary.k8s.io"),
+            Upgrade(Carrier.WEBSOCKET, None, ("base64.binary.k8s.io",), KEY, is_read=True),
+        ),
     ],
 )  # fmt: skip
 def test_what_clients_ask(method, target, lines, expected):
@@ -146,8 +169,11 @@ def test_what_only_looks_like_an_upgrade_is_no_request_at_all(lines):
     [
         (b"POST", EXEC, (*WEBSOCKET, V5)),
         (b"PUT", EXEC, SPDY),
-        (b"GET", b"/api/v1/namespaces/n/pods?watch=1", WEBSOCKET),
-        (b"GET", b"/api/v1/namespaces/n/pods/p/log", WEBSOCKET),
+        (b"GET", b"/api/v1/namespaces/n/pods", WEBSOCKET),
+        (b"GET", b"/api/v1/namespaces/n/pods/p?watch=1", WEBSOCKET),
+        (b"GET", b"/apis/apps/v1/namespaces/n/pods/p/log", WEBSOCKET),
+        (b"POST", WATCH, WEBSOCKET),
+        (b"GET", WATCH, SPDY),
         (b"GET", b"/healthz", WEBSOCKET),
         (b"GET", b"/apis/apps/v1/namespaces/n/pods/p/exec", (*WEBSOCKET, V5)),
         (b"POST", PROXY, SPDY),
@@ -214,6 +240,12 @@ def test_what_is_asked_and_told_is_built_and_reads_as_it_was_meant(upgrade, line
     switch = client_switch(upgrade, chosen, b"audit")
     assert switch.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
     assert chosen_protocol(upgrade, parse_response_head(switch, "GET")) == chosen
+
+
+def test_an_origin_goes_on_where_the_api_server_asks_for_one():
+    lines = upgrade_lines(asked(b"GET", WATCH, *WEBSOCKET, ORIGIN))
+    assert lines.endswith(b"\r\nOrigin: https://h\r\n")
+    assert b"Origin" not in upgrade_lines(asked(b"GET", EXEC, *WEBSOCKET, V5, ORIGIN))
 
 
 @given(st.lists(st.binary(max_size=40).filter(lambda line: b"\r" not in line and b"\n" not in line), max_size=6))

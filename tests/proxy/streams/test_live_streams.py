@@ -8,8 +8,9 @@ from proxy.status import Refusal
 from proxy.streams.live_streams import MAX_STREAMS, LiveStreams
 
 
-def context(audit_id: str, who: str = "ann", cluster: str = "c1", limit: int | None = None):
+def context(audit_id: str, who: str = "ann", cluster: str = "c1", limit: int | None = None, *, is_read: bool = False):
     return SimpleNamespace(
+        upgrade=SimpleNamespace(is_read=is_read),
         audit_id=audit_id,
         verdict=SimpleNamespace(options=Options(max_streams=limit)),
         login=SimpleNamespace(identity=SimpleNamespace(key=("idp", who))),
@@ -31,6 +32,15 @@ def test_a_limit_counts_one_persons_streams_on_one_cluster():
     live.remove(context("1"))
     assert live.over(context("4", limit=1)) == ""
     assert len(live) == 2
+
+
+def test_watches_and_logs_are_no_streams_of_a_role():
+    live = LiveStreams(lambda _: None)
+    live.add(context("1", is_read=True))
+    assert live.over(context("2", limit=1)) == ""
+    live.add(context("2"))
+    assert live.over(context("3", limit=1)).startswith("you may have 1 streams open at once")
+    assert live.over(context("3", limit=1, is_read=True)) == ""
 
 
 def test_a_process_has_a_limit_of_its_own():

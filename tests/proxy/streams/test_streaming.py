@@ -17,6 +17,7 @@ from recordings.recorder.moment import Kind
 from recordings.recorder.reader import open_recording
 from tests.proxy.dataplane import plane, request, settle
 from tests.proxy.streams.conversations import NAMES, Conversation, roles, until
+from tests.recordings.streams.wire import MASK, frame
 
 FORWARD = "port-forward-websocket-1.37"
 EXEC = [name for name in NAMES if not name.startswith("port-forward")]
@@ -383,6 +384,7 @@ PROXIED = [
     b"/api/v1/namespaces/n/services/http:s:80/proxy/live",
     b"/api/v1/nodes/node-1/proxy/live",
 ]
+READ = [b"/api/v1/namespaces/n/pods?watch=true", b"/api/v1/namespaces/n/pods/p/log?follow=true"]
 
 
 @pytest.mark.parametrize("target", PROXIED)
@@ -404,6 +406,25 @@ async def test_a_proxied_connection_passes_as_it_is_and_is_kept_as_who_where_and
         annotations = it.log.records[-1].annotations
         assert (annotations["kubewitness.dev/bytes-in"], annotations["kubewitness.dev/bytes-out"]) == ("100000", "6")
         assert "kubewitness.dev/duration" in annotations
+    assert recordings(tmp_path) == []
+
+
+@pytest.mark.parametrize("target", READ)
+async def test_a_watch_or_log_passes_and_its_client_has_nothing_to_say(tmp_path, target):
+    conversation = Conversation("exec-websocket-1.37")
+    conversation.request = conversation.request.replace(conversation.request.split(b" ")[1], target)
+    told, asked_back = frame(1, b'{"type":"ADDED"}') + frame(9, b"?"), frame(10, b"?", mask=MASK)
+    async with plane(recordings=tmp_path, roles=roles()) as it:
+        client, server = await begun(it, conversation)
+        server.receive(told)
+        client.send(asked_back)
+        await settle()
+        assert (after_head(client.received), after_head(server.written)) == (told, asked_back)
+        client.send(frame(2, b"GET /api HTTP/1.1", mask=MASK))
+        await gone(client)
+        assert after_head(server.written)[len(asked_back) :][:1] == b"\x88"  # a Close, and nothing else
+        assert b"GET" not in after_head(server.written)
+        assert it.log.outcomes == [(Outcome.INTENT, None), (Outcome.STARTED, 101), (Outcome.FAILED, 101)]
     assert recordings(tmp_path) == []
 
 

@@ -22,7 +22,7 @@ from recordings.streams.events import (
     merged,
 )
 from recordings.streams.fault import Fault, StreamFaultError
-from recordings.streams.tap import TUNNEL, Tap, spdy_tap, websocket_tap
+from recordings.streams.tap import TUNNEL, Tap, reading_tap, spdy_tap, websocket_tap
 from tests.recordings.streams.wire import (
     CLIENT,
     MASK,
@@ -48,6 +48,7 @@ TAPS = {
     "exec": lambda: spdy_tap(Purpose.EXEC),
     "forward": lambda: spdy_tap(Purpose.PORT_FORWARD),
     "tunnel": lambda: websocket_tap(TUNNEL),
+    "reading": reading_tap,
     "websocket forward": lambda: websocket_tap("v4.channel.k8s.io", (80,)),
     **{f"websocket {name}": lambda name=name: websocket_tap(name) for name in DIALECTS},
 }

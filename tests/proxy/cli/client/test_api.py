@@ -14,7 +14,6 @@ import trustme
 from proxy.cli.client import key
 from proxy.cli.client.api import Api, server_url, visible
 from proxy.cli.client.problem import NotSignedIn, Problem, Unreachable
-from proxy.cli.client.saved_login import SavedLogin
 
 
 @pytest.mark.parametrize(
@@ -149,11 +148,3 @@ def test_a_ca_that_is_none_is_a_sentence() -> None:
 
 def test_server_text_cannot_steer_the_terminal() -> None:
     assert visible("a\x1b[2J\nb\u202ec" + "x" * 2000) == ("a [2J b c" + "x" * 2000)[:1000]
-
-
-def test_a_key_survives_its_file_and_a_damaged_one_means_not_signed_in(login: SavedLogin) -> None:
-    private = key.new_key()
-    assert key.key_hash(key.from_pem(key.to_pem(private))) == key.key_hash(private)
-    for broken in ("", "x", key.public_pem(private)):
-        with pytest.raises(NotSignedIn):
-            key.from_pem(broken)

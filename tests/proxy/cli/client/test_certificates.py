@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from proxy.cli.client import cached
+from proxy.cli.client import cached, key, saved_login
 from proxy.cli.client.certificates import Certificates, stored_form
 from proxy.cli.client.problem import NotSignedIn, Problem, Unreachable
 from proxy.cli.client.saved_login import SavedLogin, forget
@@ -100,6 +101,16 @@ def test_the_same_certificate_is_given_until_four_fifths_of_its_life(
     web.clock_ahead = share * web.lifetime
     assert (source(web, clock).answer("prod") == first) == (expected == 1)
     assert requests(web) == expected
+
+
+def test_a_key_that_an_earlier_version_wrote_as_pkcs8_is_handed_out_as_sec1(
+    web, login: SavedLogin, clock: Clock
+) -> None:
+    _, text = saved_login.load(web.url)
+    private = key.from_pem(text)
+    old = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    saved_login.save(login, old)
+    assert json.loads(source(web, clock).answer("prod"))["status"]["clientKeyData"] == key.to_pem(private)
 
 
 def test_a_clock_set_back_asks_anew(web, login: SavedLogin, clock: Clock) -> None:
