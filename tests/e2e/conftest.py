@@ -3,7 +3,7 @@
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.kubectls import WHEELS, obtain
 from tests.e2e.node import NAME, Node
 from tests.e2e.story import Person
+from tests.e2e.way import WAYS, Way, Ways
 
 HERE = Path(__file__).parent
 GROUPS = ("kwit-e2e-developers",)
@@ -134,8 +135,21 @@ def people(
     """One without kwit, one through it, each with a pod of their own. Other modules end logins, so each has its own."""
     del node
     made = {"direct": direct("streamer"), "kwit": proxied("streamer")}
-    for person in made.values():
-        admin("apply", f"--namespace={person.namespace}", "-f", "-", stdin=POD % (NAME, IMAGE))
-    for person in made.values():
-        admin("wait", f"--namespace={person.namespace}", "pod/p", "--for=condition=Ready", "--timeout=60s")
+    start_pods(admin, made.values())
     return made
+
+
+def start_pods(admin: Callable[..., str], people: Collection[Person]) -> None:
+    """A pod `p` for each of them, all made before the first is waited for."""
+    for person in people:
+        admin("apply", f"--namespace={person.namespace}", "-f", "-", stdin=POD % (NAME, IMAGE))
+    for person in people:
+        admin("wait", f"--namespace={person.namespace}", "pod/p", "--for=condition=Ready", "--timeout=60s")
+
+
+@pytest.fixture(params=WAYS)
+def ways(request: pytest.FixtureRequest, people: dict[str, Person], kubectls: dict[int, Path]) -> Ways:
+    """(without kwit, through it), with one kubectl."""
+    minor, environment = WAYS[request.param]
+    direct, proxied = (Way(people[name], kubectls[minor], environment) for name in ("direct", "kwit"))
+    return direct, proxied

@@ -121,13 +121,16 @@ class Installation:
         (self.folder / "kwit.yaml").write_text(yaml.safe_dump(document))
 
     def _prepare_cluster(self) -> None:
-        options = ("--roles", self.folder / "roles", "--namespace", self.namespace, *self.manifest)
-        self._admin("apply", "-f", "-", stdin=kwit("cluster", "manifest", CLUSTER, *options))
+        self._apply_manifest()
         (self.folder / "token").write_text(self._admin("create", "token", "kwit", f"--namespace={self.namespace}"))
         entry = json.loads(self._cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
         place = ("--server", entry["server"], "--ca-file", entry["certificate-authority"])
         config = ("-c", self.folder / "kwit.yaml")
         kwit("cluster", "add", CLUSTER, *config, *place, "--token-file", self.folder / "token")
+
+    def _apply_manifest(self) -> None:
+        options = ("--roles", self.folder / "roles", "--namespace", self.namespace, *self.manifest)
+        self._admin("apply", "-f", "-", stdin=kwit("cluster", "manifest", CLUSTER, *options))
 
     def _serve(self) -> None:
         log = self.folder / "serve.log"
@@ -195,6 +198,15 @@ class Installation:
         command = [str(KWIT), "kubeconfig", "--embed", "--cluster", CLUSTER]
         path.write_bytes(subprocess.run(command, check=True, capture_output=True, env=person.environment()).stdout)
         return path
+
+    def add_roles(self, name: str, text: str) -> None:
+        """Put a file of roles beside the others, and return once it is obeyed here and its groups in the cluster."""
+        before = len(self.records("--type", "role.change"))
+        written = self.folder / f"{name}.yaml"
+        written.write_text(text)
+        written.replace(self.folder / "roles" / written.name)
+        self.wait_for("role.change", before + 1)
+        self._apply_manifest()
 
     def wait_for(self, record_type: str, count: int) -> None:
         """Until there are so many records of a type: the server looks at its files each second."""

@@ -15,7 +15,7 @@ from tests.e2e.clients.programs import CLIENTS, Program
 from tests.e2e.cluster import Unavailable
 from tests.e2e.installation import Installation
 from tests.e2e.story import Person
-from tests.e2e.test_streams import carried, newest_recording
+from tests.e2e.way import carried, newest_recording
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]  # the first run builds a program with client-go
 TIMEOUT_SECONDS = 90.0

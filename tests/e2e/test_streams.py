@@ -3,120 +3,27 @@
 Three ways: SPDY (kubectl 1.24, and the newest when it is told so), WebSocket (1.30 and the newest).
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import pty
 import random
 import re
-import select
-import struct
 import subprocess
-import termios
 import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.moment import Kind
-from recordings.recorder.reader import RecordingReader, open_recording
 from tests.e2e.busybox_image import IMAGE
 from tests.e2e.installation import Installation
 from tests.e2e.node import NAME
-from tests.e2e.story import Person
+from tests.e2e.way import Ways, carried, newest_recording
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
-WAYS = {"1.24": (24, {}), "1.30": (30, {}), "newest": (37, {}), "newest by SPDY": (37, SPDY)}
 DATA = random.Random(1).randbytes(3 << 20)
 FILES = 200
-
-
-@dataclass
-class Way:
-    """One person, on one way to the cluster, with one kubectl."""
-
-    person: Person
-    kubectl: Path
-    environment: dict[str, str]
-
-    def command(self, *arguments: str) -> list[str]:
-        return self.person.command(self.kubectl, arguments)
-
-    def env(self) -> dict[str, str]:
-        return {**self.person.environment(), **self.environment}
-
-    def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        done = subprocess.run(
-            self.command(*arguments), check=False, capture_output=True, input=stdin, env=self.env(), timeout=120
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    def on_a_terminal(self, *arguments: str, keys: bytes = b"", wait_for: bytes = b"") -> tuple[int, bytes]:
-        """Run with a terminal of 99 columns and 33 rows; `keys` are typed once `wait_for` was shown."""
-        ours, theirs = pty.openpty()
-        os.set_blocking(ours, True)
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
-        process = subprocess.Popen(
-            self.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=self.env(), start_new_session=True
-        )
-        os.close(theirs)
-        shown, typed, end = b"", not keys, time.monotonic() + 60
-        while time.monotonic() < end:
-            readable, _, _ = select.select([ours], [], [], 0.2)
-            if readable:
-                try:
-                    piece = os.read(ours, 65536)
-                except OSError:
-                    break
-                if not piece:
-                    break
-                shown += piece
-            elif process.poll() is not None:
-                break
-            if not typed and wait_for in shown:
-                os.write(ours, keys)
-                typed = True
-        code = process.wait(10)
-        os.close(ours)
-        return code, shown
-
-
-Ways = tuple[Way, Way]
-"""Without kwit, and through it."""
-
-
-@pytest.fixture(params=WAYS)
-def ways(request: pytest.FixtureRequest, people: dict[str, Person], kubectls: dict[int, Path]) -> Ways:
-    """(without kwit, through it), with one kubectl."""
-    minor, environment = WAYS[request.param]
-    direct, proxied = (Way(people[name], kubectls[minor], environment) for name in ("direct", "kwit"))
-    return direct, proxied
-
-
-def newest_recording(installation: Installation) -> RecordingReader:
-    """The recording that was made last, once it is sealed."""
-    directory = RecordingDirectory(installation.folder / "data" / "recordings")
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        paths = list(directory.paths())
-        newest = max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
-        if newest is not None:
-            reader = open_recording(newest)
-            if reader.footer is not None:
-                return reader
-            reader.close()
-        time.sleep(0.1)
-    raise AssertionError("no recording was sealed")
-
-
-def carried(reader: RecordingReader, kind: Kind) -> bytes:
-    return b"".join(moment.data for moment in reader.moments() if moment.kind is kind)
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 137])
@@ -163,8 +70,7 @@ def test_a_shell_on_a_terminal_has_its_size_and_obeys_control_c(ways: Ways, inst
             "sh",
             "-c",
             "until stty size 2>/dev/null | grep .; do sleep 0.1; done; echo ask; read x; exit 5",
-            keys=b"y\r",
-            wait_for=b"ask",
+            steps=[(b"ask", b"y\r")],
         )
         seen.append((code, shown.replace(b"\r\n", b"\n")))
         assert b"33 99" in shown
@@ -175,7 +81,7 @@ def test_a_shell_on_a_terminal_has_its_size_and_obeys_control_c(ways: Ways, inst
         assert carried(reader, Kind.STDIN) == b"y\r"
         assert carried(reader, Kind.RESIZE).startswith(b"99x33")
     code, shown = proxied.on_a_terminal(
-        "exec", "-it", "p", "-c", "main", "--", "sh", "-c", "echo ask; sleep 60", keys=b"\x03", wait_for=b"ask"
+        "exec", "-it", "p", "-c", "main", "--", "sh", "-c", "echo ask; sleep 60", steps=[(b"ask", b"\x03")]
     )
     assert code == 130, shown
 
