@@ -57,8 +57,12 @@ class Way:
         )
         return done.returncode, done.stdout, done.stderr
 
-    def on_a_terminal(self, *arguments: str, keys: bytes = b"", wait_for: bytes = b"") -> tuple[int, bytes]:
-        """Run with a terminal of 99 columns and 33 rows; `keys` are typed once `wait_for` was shown."""
+    def on_a_terminal(
+        self, *arguments: str, keys: bytes = b"", wait_for: bytes = b"", then: tuple[bytes, bytes] = (b"", b"")
+    ) -> tuple[int, bytes]:
+        """Run with a terminal of 99 columns and 33 rows; `keys` are typed once `wait_for` was shown, and `then`, which
+        is (what to wait for, keys), after it."""
+        script = [(wait_for, keys), then]
         ours, theirs = pty.openpty()
         os.set_blocking(ours, True)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
@@ -66,7 +70,7 @@ class Way:
             self.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=self.env(), start_new_session=True
         )
         os.close(theirs)
-        shown, typed, end = b"", not keys, time.monotonic() + 60
+        shown, seen, end = b"", 0, time.monotonic() + 60
         while time.monotonic() < end:
             readable, _, _ = select.select([ours], [], [], 0.2)
             if readable:
@@ -79,9 +83,9 @@ class Way:
                 shown += piece
             elif process.poll() is not None:
                 break
-            if not typed and wait_for in shown:
-                os.write(ours, keys)
-                typed = True
+            if script and (at := shown.find(script[0][0], seen)) >= 0:
+                seen = at + len(script[0][0])
+                os.write(ours, script.pop(0)[1])
         code = process.wait(10)
         os.close(ours)
         return code, shown
@@ -298,3 +302,29 @@ def test_run_makes_a_pod_speaks_with_it_and_takes_it_away(ways: Ways) -> None:
         )  # fmt: skip
         assert code == 0, problem
         assert b"through\n" in out
+
+
+def test_a_shell_on_the_node_is_named_as_such_and_its_pod_and_attach_are_one_story(
+    ways: Ways, installation: Installation
+) -> None:
+    seen = []
+    for way in ways:
+        code, shown = way.on_a_terminal(
+            "debug", f"node/{NAME}", "-it", f"--image={IMAGE}", "--image-pull-policy=Never",
+            "--", "sh", "-c", "until read -t 1 x; do echo ask; done; ls -d /host/proc",
+            keys=b"y\r", wait_for=b"ask",
+        )  # fmt: skip
+        seen.append((code, b"\n/host/proc\n" in shown.replace(b"\r\n", b"\n")))
+    assert seen == [(0, True)] * 2
+    with newest_recording(installation) as reader:
+        assert reader.head.subresource == "attach"
+        pod = reader.head.pod
+    done = [one["event"] for one in installation.records("--type", "kube.request") if one["outcome"] == "done"]
+    attach = next(event for event in reversed(done) if event["objectRef"].get("subresource") == "attach")
+    assert attach["objectRef"]["name"] == pod
+    made = next(one for one in done if one["auditID"] == attach["annotations"]["kubewitness.dev/debug-request"])
+    assert (made["verb"], made["objectRef"]["resource"]) == ("create", "pods")
+    reaches = made["annotations"]["kubewitness.dev/host-access"]
+    assert set(reaches.split(",")) >= {"hostPID", "hostNetwork", "hostPath:/"}
+    assert attach["annotations"]["kubewitness.dev/host-access"] == reaches
+    assert attach["annotations"]["kubewitness.dev/node"] == NAME
