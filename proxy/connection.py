@@ -304,6 +304,13 @@ class KubeConnection(asyncio.BufferedProtocol):
         if self.transport is not None:
             self.transport.write(data)
 
+    def write_all(self, pieces: list[bytes]) -> None:
+        """In TLS records of their own, and all at once: the other side is woken once."""
+        if self._pending:
+            self.flush()
+        if self.transport is not None:
+            self.transport.writelines(pieces)
+
     def write_last(self, data: bytes) -> None:
         """The end of an answer leaves at the end of the loop's pass, or before whatever else is written or closed."""
         if not self._pending:

@@ -182,6 +182,8 @@ class AuditFilter:
         passage, status = context.passage, result.status
         if passage is None or status is None or result.end is not End.DONE or result.response_body is not None:
             return None
+        if result.annotations:
+            return None
         known = passage.records
         if status not in known:
             extra = {BYTES_IN: "", BYTES_OUT: ""}

@@ -9,16 +9,22 @@ from proxy.filters.recorded_change import change_of
 from proxy.relay import End, RelayResult
 from proxy.streams.debug_containers import DebugContainers
 from recordings.audit.bodies.body import viewed
-from recordings.audit.bodies.host_access import ephemeral_containers, host_access
+from recordings.audit.bodies.host_access import HOST_ACCESS, containers, ephemeral_containers, host_access
 from recordings.audit.bodies.redaction import Redaction
 from recordings.audit.policy.level import Level
 
 TRUNCATED = "audit.k8s.io/truncated"
 """Kubernetes' own annotation: a body was too large to be kept."""
-HOST_ACCESS = "kubewitness.dev/host-access"
 DEBUG_CONTAINER = "kubewitness.dev/debug-container"
 DEBUG_REQUEST = "kubewitness.dev/debug-request"
-"""On an exec or attach: the audit id of the request that made the container for debugging."""
+"""On an exec or attach: the audit id of the request that made the container for debugging, or its pod on a node."""
+
+
+def pod_name(view: Any) -> str:
+    """Of a pod's body; empty where the API server is to make one up."""
+    metadata = view.get("metadata") if isinstance(view, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 class RecordedBodies:
@@ -71,14 +77,22 @@ class RecordedBodies:
         found = host_access(view)
         if found:
             annotations[HOST_ACCESS] = ",".join(found)
-        if info.resource == "pods" and info.subresource == "ephemeralcontainers":
+        if info.resource != "pods":
+            return
+        made = result.status is not None and result.status < 300
+        if info.subresource == "ephemeralcontainers":
             names = ephemeral_containers(view)
             if names:
                 annotations[DEBUG_CONTAINER] = ",".join(names)
-            if result.status is not None and result.status < 300:
-                for name in names:
-                    place = (context.credential.cluster, info.namespace, info.name, name)
-                    self._debugging.made(place, context.audit_id)
+            if made:
+                self._remember(context, info.name, names)
+        elif info.verb == "create" and not info.subresource and found and made:  # so does `kubectl debug node/…`
+            self._remember(context, pod_name(view), containers(view))
+
+    def _remember(self, context: RequestContext, pod: str, names: tuple[str, ...]) -> None:
+        assert context.info is not None
+        for name in names:
+            self._debugging.made((context.credential.cluster, context.info.namespace, pod, name), context.audit_id)
 
     def _of_stream(self, context: RequestContext, annotations: dict[str, str]) -> None:
         info, target = context.info, context.target

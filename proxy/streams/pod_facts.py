@@ -1,4 +1,4 @@
-"""Image and node of the pod that a recording is of, asked of the API server once the stream runs.
+"""Image, node and access to it of the pod that a recording is of, asked of the API server once the stream runs.
 
 The question is a request of the person who has the stream: it passes the same steps, so whoever may not read the pod
 learns nothing by it, and has a record of its own, which says for what it was asked. Nothing waits for the answer; what
@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from proxy.audit_id import RANDOM_BYTES, uuid7
+from proxy.body_copy import BodyCopy
 from proxy.context import RequestContext
 from proxy.filters.audit import AuditFilter
 from proxy.headers import head_for_upstream
@@ -23,6 +24,7 @@ from proxy.http1 import ResponseHead, parse_request_head
 from proxy.relay import End, RelayResult
 from proxy.status import Refusal
 from proxy.upstream import PoolKey, UpstreamConnection, UpstreamPool
+from recordings.audit.bodies.host_access import HOST_ACCESS, host_access
 
 ANSWER_SECONDS = 5.0
 """For the API server to say what a pod is; the stream goes on meanwhile."""
@@ -44,9 +46,12 @@ class PodFacts:
 
     image: str = ""
     node: str = ""
+    host_access: tuple[str, ...] = ()
+    """As `recordings.audit.bodies.host_access` names it."""
 
     def annotations(self) -> dict[str, str]:
-        return {key: value for key, value in ((IMAGE, self.image), (NODE, self.node)) if value}
+        all_of_them = {IMAGE: self.image, NODE: self.node, HOST_ACCESS: ",".join(self.host_access)}
+        return {key: value for key, value in all_of_them.items() if value}
 
 
 UNKNOWN = PodFacts()
@@ -89,7 +94,7 @@ class PodReader:
         timer = self._loop.call_later(ANSWER_SECONDS, answer.stop, End.UPSTREAM_TIMEOUT)
         try:
             await self._ask(context, answer)
-            result.end, result.status, result.bytes_out = answer.end, answer.status, len(answer.body)
+            result.end, result.status, result.bytes_out = answer.end, answer.status, answer.size
         except TimeoutError:
             result.end = End.UPSTREAM_TIMEOUT
         except OSError:
@@ -100,7 +105,7 @@ class PodReader:
             self._audit.outcome(context, result)
         assert stream.target is not None
         is_known = result.end is End.DONE and result.status == 200
-        return facts_of(bytes(answer.body), stream.target.first("container") or "") if is_known else UNKNOWN
+        return facts_of(answer.body(), stream.target.first("container") or "") if is_known else UNKNOWN
 
     def _question(self, stream: RequestContext) -> RequestContext | None:
         info = stream.info
@@ -142,16 +147,26 @@ class _Answer:
         self.ended = asyncio.Event()
         self.end = End.DONE
         self.status: int | None = None
-        self.body = bytearray()
+        self.size = 0
+        """Of the body as it came, in bytes."""
+        self._copy: BodyCopy | None = None
         self.is_reusable = False
         self.connection: UpstreamConnection | None = None
 
     def upstream_head(self, head: ResponseHead) -> None:
         self.status = head.status
+        pairs = dict(head.headers)
+        self._copy = BodyCopy(pairs.get(b"content-type"), pairs.get(b"content-encoding"), chunked=head.chunked)
+
+    def body(self) -> bytes:
+        """What the answer holds, without its framing; nothing where it is over what a record may hold."""
+        return (self._copy.body().payload or b"") if self._copy is not None else b""
 
     def upstream_body(self, data: bytes) -> None:
-        self.body += data
-        if len(self.body) > MAX_BODY_BYTES and self.connection is not None:
+        self.size += len(data)
+        if self._copy is not None:
+            self._copy.feed(data)
+        if self.size > MAX_BODY_BYTES and self.connection is not None:
             self.connection.abort()
             self.upstream_lost("an answer over the limit", malformed=True)
 
@@ -193,7 +208,7 @@ def facts_of(body: bytes, container: str) -> PodFacts:
     digest = runs.rpartition("@")[2] if "@" in runs else ""
     if image and digest and "@" not in image:
         image = f"{image}@{digest}"
-    return PodFacts(image[:MAX_FACT_CHARS], _text(spec, "nodeName")[:MAX_FACT_CHARS])
+    return PodFacts(image[:MAX_FACT_CHARS], _text(spec, "nodeName")[:MAX_FACT_CHARS], host_access(pod))
 
 
 def _object(value: object, *path: str) -> dict[str, Any]:

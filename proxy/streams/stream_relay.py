@@ -170,7 +170,7 @@ class StreamRelay:
 
     def client_data(self, data: bytes) -> None:
         if self._phase is _Phase.STREAM:
-            self._pass(Side.CLIENT, data)
+            self._pass(Side.CLIENT, [data])
         elif self._phase is _Phase.ASKED:
             self._buffer_early(data)
 
@@ -182,13 +182,15 @@ class StreamRelay:
 
     # -- from upstream
 
-    def upstream_data(self, data: bytes) -> None:
+    def upstream_data(self, pieces: list[bytes]) -> None:
+        left = iter(pieces)
+        while self._phase is _Phase.ASKED and (piece := next(left, None)) is not None:
+            self._read_head(piece)
+        rest = list(left)
         if self._phase is _Phase.STREAM:
-            self._pass(Side.SERVER, data)
-        elif self._phase is _Phase.ASKED:
-            self._read_head(data)
+            self._pass(Side.SERVER, rest)
         elif self._phase is _Phase.REFUSED:
-            self._pass_refusal(data)
+            self._pass_refusal(b"".join(rest))
 
     def upstream_lost(self) -> None:
         if self._phase is _Phase.STREAM and self._is_unfinished():
@@ -242,9 +244,9 @@ class StreamRelay:
         if not self._paused[Side.CLIENT]:
             self.client.resume_reading()
         if early:
-            self._pass(Side.CLIENT, early)
+            self._pass(Side.CLIENT, [early])
         if rest and self._phase is _Phase.STREAM:
-            self._pass(Side.SERVER, rest)
+            self._pass(Side.SERVER, [rest])
 
     def _refused(self, head: ResponseHead, rest: bytes) -> None:
         """An answer like any other, and the last one of both connections (security: U5)."""
@@ -280,30 +282,39 @@ class StreamRelay:
 
     # -- the stream
 
-    def _pass(self, side: Side, data: bytes) -> None:
+    def _pass(self, side: Side, pieces: list[bytes]) -> None:
         if self._tap is None:
-            self._count(side, len(data))
-            self._send(side.other, data)
+            self._count(side, sum(map(len, pieces)))
+            self._send(side.other, pieces)
             return
-        released: list[bytes] = []
+        leaving: list[bytes] = []
         ending: Callable[[], None] | None = None
         try:
-            for at in range(0, len(data), PIECE_BYTES):
-                self._follow(self._tap, side, data[at : at + PIECE_BYTES], released)
+            for piece in pieces:
+                self._follow(self._tap, side, piece, leaving)
         except RecordingFailedError as error:
             ending = partial(self._recording_failed, error)
         except (RecordingLimitError, PortRefusedError) as error:
             ending = partial(self.cut, str(error))
         except StreamFaultError as error:
             ending = partial(self.fault, side, str(error))
-        self._release(side.other, b"".join(released))
+        self._release(side.other, leaving)
         if ending is not None:
             ending()
 
-    def _follow(self, tap: Tap, side: Side, piece: bytes, released: list[bytes]) -> None:
+    def _follow(self, tap: Tap, side: Side, piece: bytes, leaving: list[bytes]) -> None:
         """Decode and record a piece, and add what of it may go on. Raises the reason why the stream has to end."""
+        released: list[bytes] = []
         try:
-            taken = tap.feed(side, piece)
+            for at in range(0, len(piece), PIECE_BYTES):
+                self._feed(tap, side, piece[at : at + PIECE_BYTES], released)
+        finally:
+            if any(released):
+                leaving.append(b"".join(released))
+
+    def _feed(self, tap: Tap, side: Side, part: bytes, released: list[bytes]) -> None:
+        try:
+            taken = tap.feed(side, part)
         except StreamFaultError as error:
             self._record(side, error.taken, released)
             raise
@@ -348,14 +359,14 @@ class StreamRelay:
         else:
             self.result.bytes_out += size
 
-    def _release(self, to: Side, data: bytes) -> None:
-        if not data:
+    def _release(self, to: Side, pieces: list[bytes]) -> None:
+        if not pieces:
             return
         if self.recorder is None or not self.recorder.head.strict:
-            self._send(to, data)
+            self._send(to, pieces)
             return
-        self._held.append((to, data))
-        self._held_bytes += len(data)
+        self._held += ((to, piece) for piece in pieces)
+        self._held_bytes += sum(map(len, pieces))
         if self._held_bytes > MAX_HELD_BYTES:
             for side in Side:
                 self._gate(side, "held", stop=True)
@@ -376,22 +387,23 @@ class StreamRelay:
                 break
             leaving = self._held[:count]
             del self._held[:count]
-            for to, data in leaving:
-                self._held_bytes -= len(data)
-                self._send(to, data)
+            self._held_bytes -= sum(len(piece) for _, piece in leaving)
+            for to in Side:
+                self._send(to, [piece for side, piece in leaving if side is to])
             for side in Side:
                 self._gate(side, "held", stop=self._held_bytes > MAX_HELD_BYTES)
         self._storing = False
         if self._to_end is not None:
             self._to_end()
 
-    def _send(self, to: Side, data: bytes) -> None:
-        if not data:
+    def _send(self, to: Side, pieces: list[bytes]) -> None:
+        """Each piece in TLS records of its own."""
+        if not pieces:
             return
         if to is Side.CLIENT:
-            self.client.write(data)
+            self.client.write_all(pieces)
         else:
-            self.upstream.write(data)
+            self.upstream.write(b"".join(pieces))
 
     # -- back-pressure
 
@@ -466,6 +478,6 @@ class StreamRelay:
         if farewell and phase is _Phase.STREAM and self._tap is not None:
             for side in Side:
                 if side not in undelivered:  # it could stand in the middle of a frame
-                    self._send(side, self._tap.farewell(side, mask=self._random(4)))
+                    self._send(side, list(filter(None, [self._tap.farewell(side, mask=self._random(4))])))
         self.upstream.close()
         self.owner.stream_ended(self)

@@ -53,7 +53,10 @@ class TlsStream(UpstreamStream):
             self._shake_hands()
         if not self.ready.done() or self.ready.exception() is not None:
             return
-        after = self._deliver()
+        pieces: list[bytes] = []
+        after = self._decrypt(pieces)
+        if any(pieces):
+            self.deliver([piece for piece in pieces if piece])
         if self.transport is None:
             return
         if after is _After.GOODBYE:
@@ -63,15 +66,15 @@ class TlsStream(UpstreamStream):
         else:
             self._flush()
 
-    def _deliver(self) -> _After:
+    def _decrypt(self, pieces: list[bytes]) -> _After:
         """Records that are full belong to the one behind them, which ends what the other side wrote at once.
 
-        So a long write costs one of ours, and two writes never become one: clients that wait for their socket, and
+        So a long write becomes one piece, and two writes never become one: clients that wait for their socket, and
         look for nothing in TLS's own buffer, would not see the second.
         """
         records: list[bytes] = []
         after = _After.MORE
-        while after is _After.MORE and self.transport is not None and not self.transport.is_closing():
+        while after is _After.MORE:
             try:
                 record = self._tls.read(RECORD_BYTES)
                 after = _After.MORE if record else _After.GOODBYE
@@ -81,15 +84,10 @@ class TlsStream(UpstreamStream):
                 record, after = b"", _After.BROKEN
             records.append(record)
             if len(record) < RECORD_BYTES:
-                self._arrived(records)
-        self._arrived(records)
+                pieces.append(b"".join(records))
+                records.clear()
+        pieces.append(b"".join(records))
         return after
-
-    def _arrived(self, records: list[bytes]) -> None:
-        plain = b"".join(records)
-        records.clear()
-        if plain:
-            super().arrived(plain)
 
     def leave(self, data: bytes) -> None:
         try:

@@ -45,9 +45,9 @@ class ChunkBuilder:
         raw += data
         self._last = at
 
-    def take(self) -> tuple[int, int, bytes]:
+    def take(self) -> tuple[int, int, bytearray]:
         """(time of the first moment, of the last, all of them as bytes); then it is empty again."""
-        raw, self._raw = bytes(self._raw), bytearray()
+        raw, self._raw = self._raw, bytearray()
         return self.first, self._last, raw
 
 
@@ -57,7 +57,7 @@ class ChunkPacker:
     def __init__(self) -> None:
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
 
-    def packed(self, first: int, last: int, raw: bytes) -> bytes:
+    def packed(self, first: int, last: int, raw: bytes | bytearray) -> bytes:
         """A chunk's payload, of what `ChunkBuilder.take` gave."""
         return _LEAD.pack(first, last, len(raw)) + self._compressor.compress(raw)
 

@@ -19,6 +19,9 @@ from recordings.streams.resize import ResizeReader
 
 CHUNK_BYTES = 64 * 1024
 """A chunk is closed at this size: what a crash may lose of a stream that is in a hurry."""
+FLOOD_CHUNK_BYTES = 256 * 1024
+"""While another waits to be written: larger ones cost the loop's thread less, and what a crash may lose is bounded by
+the stream's backlog all the same."""
 _CARRIES = {Direction.FROM_POD: Kind.STDOUT, Direction.TO_POD: Kind.STDIN}
 _KINDS = {Role.STDIN: Kind.STDIN, Role.STDOUT: Kind.STDOUT, Role.STDERR: Kind.STDERR, Role.ERROR: Kind.ERROR}
 
@@ -61,7 +64,7 @@ class Keeper(Protocol):
     def flush_later(self, recorder: Recorder) -> None:
         """Within a second, `flush` is called."""
 
-    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
+    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytearray], tar: bytes) -> None:
         """A chunk to be written, in order, and what of a tar stream is in it."""
 
     async def sync(self, recorder: Recorder) -> None:
@@ -188,7 +191,7 @@ class Recorder:
     def _add(self, at: int, kind: Kind, data: bytes) -> None:
         builder = self._builder
         builder.add(at, kind, data)
-        if len(builder) >= CHUNK_BYTES:
+        if len(builder) >= (FLOOD_CHUNK_BYTES if self._handed else CHUNK_BYTES):
             self._hand_over()
         if not self.is_waiting:
             self._flush_later()

@@ -115,7 +115,7 @@ class RecordingStore:
             if recorder.is_waiting:
                 recorder.flush()
 
-    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
+    def keep(self, recorder: Recorder, chunk: tuple[int, int, bytearray], tar: bytes) -> None:
         if self._jobs.qsize() > MAX_WAITING_JOBS:
             recorder.fail("the disk does not keep up with what is to be recorded")
             return
@@ -196,7 +196,7 @@ class RecordingStore:
                 path.mkdir(mode=0o700, exist_ok=True)
                 self._disk.sync_directory(path.parent)
 
-    def _write_chunk(self, recorder: Recorder, chunk: tuple[int, int, bytes], tar: bytes) -> None:
+    def _write_chunk(self, recorder: Recorder, chunk: tuple[int, int, bytearray], tar: bytes) -> None:
         first, last, raw = chunk
         try:
             _check(recorder)

@@ -14,19 +14,25 @@ it is not half again as long on the wire. Whoever needs four times as much is fi
 pings."""
 
 
+_MAX_PIECES = 1024
+"""Kept apart; so bytes that come one by one do not cost forty times their size."""
+
+
 class Held:
     """The bytes of one direction that have been read and not yet released."""
 
     def __init__(self) -> None:
-        self._raw = bytearray()
+        self._pieces: list[bytes] = []
+        self._length = 0
+        """Of all pieces."""
         self._runs: list[int] = [0, 0, 0]
-        """Lengths of framing, lead and payload in turns; together they are as long as `_raw`."""
+        """Lengths of framing, lead and payload in turns; together they are as long as the pieces."""
         self._gone = 0
         self._payload = 0
         """How many payload bytes have gone, and how many wait."""
 
     def __len__(self) -> int:
-        return len(self._raw)
+        return self._length
 
     @property
     def begins_with_lead(self) -> bool:
@@ -38,7 +44,7 @@ class Held:
         if self._runs[-1]:
             self._runs += (0, 0, 0)
         self._runs[-3] += len(raw)
-        self._raw += raw
+        self._hold(raw)
 
     def payload(self, raw: bytes, lead: bytes = b"") -> None:
         """Hold `raw`, each byte of which goes when it has been understood; `lead`, the head of its frame, goes with
@@ -48,9 +54,9 @@ class Held:
             if self._runs[-1]:
                 self._runs += (0, 0, 0)
             self._runs[-2] = len(lead)
-            self._raw += lead
+            self._hold(lead)
         self._runs[-1] += len(raw)
-        self._raw += raw
+        self._hold(raw)
         self._payload += len(raw)
 
     def release(self, understood: int) -> bytes:
@@ -74,18 +80,26 @@ class Held:
             self._runs[1] = 0
             self._runs[2] -= free
         self._runs[0] = 0
-        released = bytes(self._raw[:length])
-        del self._raw[:length]
-        return released
+        raw = b"".join(self._pieces)
+        self._pieces = [raw[length:]]
+        self._length -= length
+        return raw[:length]
 
     def check(self) -> None:
         """Raise when too much waits."""
-        if len(self._raw) > MAX_HELD_BYTES:
-            raise StreamFaultError(Fault.HELD_TOO_LONG, f"{len(self._raw)} bytes wait for the end of one frame")
+        if self._length > MAX_HELD_BYTES:
+            raise StreamFaultError(Fault.HELD_TOO_LONG, f"{self._length} bytes wait for the end of one frame")
+
+    def _hold(self, raw: bytes) -> None:
+        self._pieces.append(raw)
+        self._length += len(raw)
+        if len(self._pieces) > _MAX_PIECES:
+            self._pieces = [b"".join(self._pieces)]
 
     def _all(self) -> bytes:
-        released = bytes(self._raw)
-        self._raw.clear()
+        released = b"".join(self._pieces)
+        self._pieces.clear()
+        self._length = 0
         self._runs = [0, 0, 0]
         self._gone += self._payload
         self._payload = 0

@@ -80,6 +80,8 @@ class ControlPlane:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._authority = Authority(folder / "pki", dt.datetime.now(dt.UTC))
         self._port = 0
+        self._admin: Pair
+        self._flags: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -118,12 +120,24 @@ class ControlPlane:
 
     def _start(self) -> None:
         etcd, peers, self._port = free_ports(3)
-        admin = self._authority.client("admin", ("system:masters",))
-        self._write_kubeconfig("admin", admin)
+        self._admin = self._authority.client("admin", ("system:masters",))
+        self._write_kubeconfig("admin", self._admin)
         self._run("etcd", etcd_flags(self._folder, etcd, peers))
-        self._run("kube-apiserver", apiserver_flags(self._folder, self._authority, etcd, self._port))
+        self._flags = apiserver_flags(self._folder, self._authority, etcd, self._port)
+        self._run("kube-apiserver", self._flags)
+        self._wait()
+
+    def restart_api_server(self) -> None:
+        """Kill it, with all connections that it has, and return when a new one is ready at the same place."""
+        gone = self._processes.pop()
+        gone.kill()
+        gone.wait()
+        self._run("kube-apiserver", self._flags)
+        self._wait()
+
+    def _wait(self) -> None:
         context = ssl.create_default_context(cafile=self._authority.certificate)
-        context.load_cert_chain(admin.certificate, admin.key)
+        context.load_cert_chain(self._admin.certificate, self._admin.key)
         end = time.monotonic() + READY_WITHIN
         while not is_ready(self._port, context):
             for process, name in zip(self._processes, ("etcd", "kube-apiserver"), strict=True):

@@ -76,6 +76,7 @@ class Installation:
     namespace = "kubewitness"
     manifest: tuple[str, ...] = ()
     """More options for `kwit cluster manifest`."""
+    roles = ROLES
 
     def __init__(self, folder: Path, cluster: Cluster, admin: Callable[..., str]) -> None:
         self.folder = folder
@@ -105,7 +106,7 @@ class Installation:
     def _configure(self) -> None:
         for name in ("roles", "clusters", "data"):
             (self.folder / name).mkdir(mode=0o700)
-        (self.folder / "roles" / "roles.yaml").write_text(ROLES)
+        (self.folder / "roles" / "roles.yaml").write_text(self.roles)
         (self.folder / "secret").write_text(CLIENT_SECRET)
         connector = {"type": "oidc", "name": "corp", "issuer": self._provider.issuer, "client_id": CLIENT_ID}
         more = {"client_secret_file": "secret", "scopes": ["openid", "email", "groups"], "algorithms": ["RS256"]}

@@ -204,3 +204,29 @@ def test_run_makes_a_pod_speaks_with_it_and_takes_it_away(ways: Ways) -> None:
         )  # fmt: skip
         assert code == 0, problem
         assert b"through\n" in out
+
+
+def test_a_shell_on_the_node_is_named_as_such_and_its_pod_and_attach_are_one_story(
+    ways: Ways, installation: Installation
+) -> None:
+    seen = []
+    for way in ways:
+        code, shown = way.on_a_terminal(
+            "debug", f"node/{NAME}", "-it", f"--image={IMAGE}", "--image-pull-policy=Never",
+            "--", "sh", "-c", "until read -t 1 x; do echo ask; done; ls -d /host/proc",
+            steps=[(b"ask", b"y\r")],
+        )  # fmt: skip
+        seen.append((code, b"\n/host/proc\n" in shown.replace(b"\r\n", b"\n")))
+    assert seen == [(0, True)] * 2
+    with newest_recording(installation) as reader:
+        assert reader.head.subresource == "attach"
+        pod = reader.head.pod
+    done = [one["event"] for one in installation.records("--type", "kube.request") if one["outcome"] == "done"]
+    attach = next(event for event in reversed(done) if event["objectRef"].get("subresource") == "attach")
+    assert attach["objectRef"]["name"] == pod
+    made = next(one for one in done if one["auditID"] == attach["annotations"]["kubewitness.dev/debug-request"])
+    assert (made["verb"], made["objectRef"]["resource"]) == ("create", "pods")
+    reaches = made["annotations"]["kubewitness.dev/host-access"]
+    assert set(reaches.split(",")) >= {"hostPID", "hostNetwork", "hostPath:/"}
+    assert attach["annotations"]["kubewitness.dev/host-access"] == reaches
+    assert attach["annotations"]["kubewitness.dev/node"] == NAME

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -38,7 +38,6 @@ from proxy.journey import Journey
 from proxy.listeners import KubeListener
 from proxy.metrics import Metrics
 from proxy.object_before import SUFFIX
-from proxy.received import BUFFER_BYTES
 from proxy.status import Refusal
 from proxy.streams.pod_facts import PodReader
 from proxy.streams.streaming import Streaming
@@ -139,6 +138,10 @@ class Wire(asyncio.Transport):
                 self.protocol.pause_writing()
         self.on_write(bytes(data))
 
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
+        for data in list_of_data:
+            self.write(data)
+
     def is_closing(self) -> bool:
         return self.closing
 
@@ -161,9 +164,10 @@ class Wire(asyncio.Transport):
         """Bytes from the other side; False when they are not taken now."""
         if self.closing or not self.reading:
             return False
-        for at in range(0, len(data), BUFFER_BYTES):
-            piece = data[at : at + BUFFER_BYTES]
-            self.protocol.get_buffer(-1)[: len(piece)] = piece
+        while data:
+            room = cast("memoryview", self.protocol.get_buffer(-1))
+            piece, data = data[: len(room)], data[len(room) :]
+            room[: len(piece)] = piece
             self.protocol.buffer_updated(len(piece))
         return True
 

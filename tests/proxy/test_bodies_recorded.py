@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from proxy.filters.recorded_bodies import DEBUG_CONTAINER, HOST_ACCESS, TRUNCATED
+from proxy.filters.recorded_bodies import DEBUG_CONTAINER, DEBUG_REQUEST, TRUNCATED
 from recordings.audit.bodies.body import MAX_BODY_BYTES
+from recordings.audit.bodies.host_access import HOST_ACCESS
 from recordings.audit.policy.level import Level
 from recordings.audit.policy.policy import AuditPolicy
 from recordings.audit.policy.rule import GroupResources, PolicyRule
@@ -19,12 +20,12 @@ SENT = {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"ar
 ANSWERED = {"kind": "Pod", "metadata": {"name": "web", "managedFields": [{}]}, "status": {}}
 
 
-def answer(body: bytes, *, chunked: bool = False) -> bytes:
+def answer(body: bytes, status: bytes = b"200 OK", *, chunked: bool = False) -> bytes:
     if chunked:
         framing, body = b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     else:
         framing = b"Content-Length: %d" % len(body)
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%b\r\n\r\n%b" % (framing, body)
+    return b"HTTP/1.1 %b\r\nContent-Type: application/json\r\n%b\r\n\r\n%b" % (status, framing, body)
 
 
 def policy(level: Level, **rest) -> AuditPolicy:
@@ -129,3 +130,20 @@ async def test_a_debug_container_is_named_by_the_patch_that_makes_it():
     data = request(b"PATCH", PODS + b"/p/ephemeralcontainers", kind, body=body)
     *_, outcome = await recorded(data, Level.METADATA, answer(b"{}"))
     assert outcome["annotations"][DEBUG_CONTAINER] == "debugger-1"
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(b"201 Created", True), (b"403 Forbidden", False)])
+async def test_an_attach_to_a_pod_made_to_reach_the_node_names_the_request_that_made_it(status, is_told):
+    pod = DEBUGGER | {
+        "metadata": {"name": "node-debugger-a"},
+        "spec": DEBUGGER["spec"] | {"containers": [{"name": "d"}]},
+    }
+    async with plane(roles=roles()) as it:
+        it.server.answer = lambda _seen: answer(b"{}", status)
+        client = it.client()
+        await client.ask(request(b"POST", PODS, JSON, body=json.dumps(pod).encode()))
+        made = it.log.records[-1].audit_id
+        await client.ask(request(target=PODS + b"/node-debugger-a/attach?container=d"))
+        annotations = it.log.records[-1].annotations
+        assert annotations.get(DEBUG_REQUEST) == (made if is_told else None)
+        assert annotations.get(DEBUG_CONTAINER) == ("d" if is_told else None)

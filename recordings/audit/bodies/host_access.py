@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+HOST_ACCESS = "kubewitness.dev/host-access"
+"""The annotation: on the request that makes a pod or changes it, and on exec and attach."""
 MAX_FINDINGS = 32
 """A pod with more is a hostile one; the record says so by its length."""
 _HOST_FLAGS = ("hostPID", "hostNetwork", "hostIPC")
@@ -30,13 +32,17 @@ def host_access(body: Any) -> tuple[str, ...]:
 
 def ephemeral_containers(body: Any) -> tuple[str, ...]:
     """Names of the ephemeral containers that a body or patch of `pods/ephemeralcontainers` holds."""
-    names = []
-    for spec in _specs(body):
-        for container in _list(spec, "ephemeralContainers"):
-            name = container.get("name")
-            if isinstance(name, str):
-                names.append(name)
-    return tuple(names)[:MAX_FINDINGS]
+    return _names(body, ("ephemeralContainers",))
+
+
+def containers(body: Any) -> tuple[str, ...]:
+    """Names of all containers that a pod's body holds."""
+    return _names(body, _CONTAINERS)
+
+
+def _names(body: Any, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    found = (one.get("name") for spec in _specs(body) for kind in kinds for one in _list(spec, kind))
+    return tuple(name for name in found if isinstance(name, str))[:MAX_FINDINGS]
 
 
 def _specs(body: Any) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from auth.rbac import Role, RoleBinding, Rule, Subject, compile_policy
 from proxy.streams import pod_facts
 from proxy.streams.pod_facts import ANSWER_SECONDS, ASKED_FOR, IMAGE, NODE, UNKNOWN, PodFacts, facts_of
+from recordings.audit.bodies.host_access import HOST_ACCESS
 from recordings.audit.record import Outcome
 from recordings.recorder.directory import RecordingDirectory
 from recordings.recorder.reader import open_recording
@@ -23,6 +24,7 @@ POD = {
     "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "web"}},
     "spec": {
         "nodeName": "node-7",
+        "hostPID": True,
         "containers": [{"name": "proxy", "image": "envoy:1"}, {"name": "web", "image": "shop:2"}],
         "ephemeralContainers": [{"name": "debug", "image": "busybox@sha256:1"}],
     },
@@ -36,11 +38,11 @@ POD = {
 @pytest.mark.parametrize(
     ("container", "facts"),
     [
-        ("web", PodFacts(f"shop:2@{DIGEST}", "node-7")),
-        ("", PodFacts(f"shop:2@{DIGEST}", "node-7")),
-        ("proxy", PodFacts("envoy:1", "node-7")),
-        ("debug", PodFacts("busybox@sha256:1", "node-7")),
-        ("other", PodFacts("", "node-7")),
+        ("web", PodFacts(f"shop:2@{DIGEST}", "node-7", ("hostPID",))),
+        ("", PodFacts(f"shop:2@{DIGEST}", "node-7", ("hostPID",))),
+        ("proxy", PodFacts("envoy:1", "node-7", ("hostPID",))),
+        ("debug", PodFacts("busybox@sha256:1", "node-7", ("hostPID",))),
+        ("other", PodFacts("", "node-7", ("hostPID",))),
     ],
 )
 def test_the_image_is_that_of_the_container_with_the_digest_that_runs(container, facts):
@@ -74,33 +76,47 @@ def answer(status: bytes = b"200 OK", pod: object = POD) -> bytes:
     return head + body
 
 
-def kept(tmp_path) -> tuple[str, str]:
-    (path,) = RecordingDirectory(tmp_path).paths()
-    with open_recording(path) as reader:
-        assert reader.footer is not None
-        return reader.footer.image, reader.footer.node
+def chunked(pod: object = POD) -> bytes:
+    """As a real API server answers with more than it has in one buffer."""
+    body = orjson.dumps(pod)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [body[at : at + 100] for at in range(0, len(body), 100)]
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
-async def test_a_recording_says_image_and_node_and_the_question_has_a_record_of_its_own(tmp_path):
+def kept(tmp_path) -> set[tuple[str, str]]:
+    found = set()
+    for path in RecordingDirectory(tmp_path).paths():
+        with open_recording(path) as reader:
+            assert reader.footer is not None
+            found.add((reader.footer.image, reader.footer.node))
+    return found
+
+
+@pytest.mark.parametrize("framed", [answer, chunked])
+@pytest.mark.parametrize("is_repeated", [False, True])
+async def test_a_recording_says_image_and_node_and_the_question_has_a_record_of_its_own(tmp_path, framed, is_repeated):
     conversation = Conversation(NAME)
     async with plane(recordings=tmp_path, roles=roles(), asks_for_pods=True) as it:
-        it.server.answer = lambda _: answer(pod=json.loads(json.dumps(POD).replace('"web"', '"c"')))
-        client, server = await begun(it, conversation)
-        await until(lambda: len(it.log.records) == 3)
-        (seen,) = it.server.seen
-        assert seen.target.startswith(b"/api/v1/namespaces/")
-        assert seen.target.count(b"/") == 6
-        assert b"impersonate-user" in dict(seen.headers)
-        asked = it.log.records[2]
-        assert it.log.outcomes[2] == (Outcome.DONE, 200)
-        assert asked.annotations[ASKED_FOR] == it.log.records[0].audit_id
-        assert asked.event["verb"] == "get"
-        server.end()
-        await gone(client)
-        annotations = it.log.records[-1].annotations
-        assert annotations[NODE] == "node-7"
-        assert annotations[IMAGE] == kept(tmp_path)[0]
-    assert kept(tmp_path)[1] == "node-7"
+        it.server.answer = lambda _: framed(pod=json.loads(json.dumps(POD).replace('"web"', '"c"')))
+        for _ in range(2 if is_repeated else 1):  # what the log says of one question is not said of the next
+            before, seen = len(it.log.records), len(it.server.seen)
+            client, server = await begun(it, conversation)
+            await until(lambda before=before: len(it.log.records) == before + 3)
+            (asked,) = it.server.seen[seen:]
+            assert asked.target.startswith(b"/api/v1/namespaces/")
+            assert asked.target.count(b"/") == 6
+            assert b"impersonate-user" in dict(asked.headers)
+            intent, _, question = it.log.records[before:]
+            assert it.log.outcomes[before + 2] == (Outcome.DONE, 200)
+            assert question.annotations[ASKED_FOR] == intent.audit_id
+            assert question.event["verb"] == "get"
+            server.end()
+            await gone(client)
+            annotations = it.log.records[-1].annotations
+            assert annotations[NODE] == "node-7"
+            assert annotations[HOST_ACCESS] == "hostPID"
+            assert kept(tmp_path) == {(annotations[IMAGE], "node-7")}
 
 
 async def test_who_may_not_read_the_pod_learns_nothing_and_nothing_is_asked(tmp_path):
@@ -113,7 +129,7 @@ async def test_who_may_not_read_the_pod_learns_nothing_and_nothing_is_asked(tmp_
         server.end()
         await gone(client)
         assert it.server.seen == []
-    assert kept(tmp_path) == ("", "")
+    assert kept(tmp_path) == {("", "")}
 
 
 @pytest.mark.parametrize("what", ["404", "silent", "gone", "still asked", "large", "malformed"])
@@ -137,4 +153,4 @@ async def test_whatever_becomes_of_the_question_the_stream_goes_on(tmp_path, wha
         server.end()
         await gone(client)
         await settle()
-    assert kept(tmp_path) == ("", "")
+    assert kept(tmp_path) == {("", "")}

@@ -91,7 +91,7 @@ async def test_a_client_that_does_not_read_stops_the_server_and_the_other_way_ro
 
 @pytest.mark.parametrize("faulty", [b"", b"\xf2\x00"])
 async def test_what_came_in_one_delivery_leaves_in_one_write_and_before_whatever_ends_the_stream(tmp_path, faulty):
-    frames = message(1, bytes(3 * PIECE_BYTES), masked=False)
+    frames = message(1, bytes(2 * PIECE_BYTES - 20), masked=False)
     async with plane(recordings=tmp_path, roles=roles()) as it:
         client, server = await begun(it, Conversation("exec-terminal-websocket-1.37"))
         writes = []

@@ -65,8 +65,8 @@ class Owner:
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.paused = asyncio.Event()
 
-    def upstream_data(self, data: bytes) -> None:
-        self.received += len(data)
+    def upstream_data(self, pieces: list[bytes]) -> None:
+        self.received += sum(map(len, pieces))
         if self.pauses and not self.paused.is_set():
             self.stream.pause()
             self.paused.set()
@@ -166,8 +166,8 @@ class Leaver:
     def __init__(self, stream: TlsStream) -> None:
         self.stream, self.heard = stream, []
 
-    def upstream_data(self, data: bytes) -> None:
-        self.heard.append(data)
+    def upstream_data(self, pieces: list[bytes]) -> None:
+        self.heard.append(pieces)
         self.stream.write(b"goodbye")
         self.stream.close()
 
@@ -184,8 +184,8 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[bytes] = []
 
-    def upstream_data(self, data: bytes) -> None:
-        self.heard.append(data)
+    def upstream_data(self, pieces: list[bytes]) -> None:
+        self.heard += pieces
 
     def upstream_lost(self) -> None:
         pass
@@ -227,7 +227,7 @@ async def test_what_comes_in_one_segment_with_the_bytes_that_ended_a_stream_does
         segment += leaving.records()
     leaving.wire.receive(segment)
     await settle()
-    assert (leaving.wire.closing, leaving.wire.aborted, leaving.owner.heard) == (True, False, [b"first"])
+    assert (leaving.wire.closing, leaving.wire.aborted, leaving.owner.heard) == (True, False, [[b"first", b"second"]])
     assert leaving.server.read(100) == b"goodbye"
 
 

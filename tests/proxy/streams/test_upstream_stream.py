@@ -1,4 +1,4 @@
-from proxy.streams.upstream_stream import UpstreamStream
+from proxy.streams.upstream_stream import TURN_BYTES, UpstreamStream
 from tests.proxy.dataplane import Wire, settle
 
 
@@ -6,8 +6,8 @@ class Owner:
     def __init__(self):
         self.heard = []
 
-    def upstream_data(self, data):
-        self.heard.append(data)
+    def upstream_data(self, pieces):
+        self.heard += pieces
 
     def upstream_lost(self):
         self.heard.append("lost")
@@ -59,3 +59,34 @@ async def test_reading_stops_and_goes_on():
     assert not wire.receive(b"x")
     stream.resume()
     assert wire.receive(b"x")
+
+
+async def test_after_a_full_turn_all_others_have_theirs():
+    stream, wire = connected()
+    stream.owner = Owner()
+    assert wire.receive(bytes(TURN_BYTES - 1))
+    assert wire.reading
+    assert wire.receive(bytes(TURN_BYTES))
+    assert not wire.reading
+    await settle()
+    assert wire.reading
+
+
+async def test_the_next_turn_does_not_come_while_nobody_may_read():
+    stream, wire = connected()
+    stream.owner = Owner()
+    wire.receive(bytes(TURN_BYTES))
+    stream.pause()
+    await settle()
+    assert not wire.reading
+    stream.resume()
+    assert wire.reading
+
+
+async def test_a_turn_that_ends_with_the_connection_has_no_next():
+    stream, wire = connected()
+    stream.owner = owner = Owner()
+    wire.receive(bytes(TURN_BYTES))
+    wire.end()
+    await settle()
+    assert owner.heard[1:] == ["lost"]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from recordings.recorder.chunks import ChunkPacker, moments
+from recordings.recorder.chunks import MAX_RAW_BYTES, ChunkPacker, moments
 from recordings.recorder.moment import Kind, Moment
 from recordings.recorder.recorder import CHUNK_BYTES, Recorder
 from recordings.streams.events import Role, Side, StrayData, StreamData
@@ -45,6 +45,20 @@ def test_a_chunk_is_handed_over_when_it_is_full_and_later_otherwise():
     assert len(keeper.kept) == 1
     recorder.written(size)
     assert recorder.backlog == 0
+
+
+def test_chunks_grow_while_one_waits_to_be_written_and_are_never_more_than_a_reader_takes():
+    keeper = Keeper()
+    recorder = Recorder(head(), keeper, max_bytes=1 << 30)
+    for _ in range(12):
+        recorder.take([out(CHUNK_BYTES)])
+    sizes = [size for _, _, size in keeper.kept]
+    assert [size // 1024 for size in sizes] == [64, 256, 256]
+    assert max(sizes) + CHUNK_BYTES < MAX_RAW_BYTES
+    for size in sizes:
+        recorder.written(size)
+    recorder.take([out(1)])
+    assert [size // 1024 for _, _, size in keeper.kept[3:]] == [192]
 
 
 def test_time_never_goes_back():

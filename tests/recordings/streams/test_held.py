@@ -1,5 +1,7 @@
 """What waits goes on in its order, as far as it is understood."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,14 @@ def test_it_does_what_the_simplest_queue_does(steps):
         assert held.release(understood) == expected
         assert len(held) == sum(len(piece) for _, piece in queue)
         assert held.begins_with_lead is bool(queue and queue[0][0] == 2)
+
+
+def test_bytes_that_come_one_by_one_take_no_more_memory_than_a_few_times_their_size():
+    held = Held()
+    tracemalloc.start()
+    for number in range(MAX_HELD_BYTES):
+        held.payload(bytes([number % 256]) * 2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * MAX_HELD_BYTES
+    assert held.release(2 * MAX_HELD_BYTES) == b"".join(bytes([n % 256]) * 2 for n in range(MAX_HELD_BYTES))
