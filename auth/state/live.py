@@ -16,6 +16,7 @@ class LiveState:
     def __init__(self) -> None:
         self._logins: dict[LoginID, Login] = {}
         self.locks = Locks()
+        self._read_locks: tuple[Lock, ...] = ()
         self._refreshed_at = float("-inf")
         self._generation = -1
 
@@ -38,8 +39,10 @@ class LiveState:
         changed = generation != self._generation or now >= self.locks.next_end
         if changed:
             logins = await self._read(store, generation, now)
-            locks = Locks(await store.locks(now))
-            self._logins, self.locks = logins, locks
+            locks = await store.locks(now)
+            if locks != self._read_locks:  # logins change far more often
+                self._read_locks, self.locks = locks, Locks(locks)
+            self._logins = logins
             self._generation = generation
         self._refreshed_at = now
         return changed

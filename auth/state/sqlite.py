@@ -234,7 +234,11 @@ class SqliteStore:
 
     async def locks(self, now: float) -> tuple[Lock, ...]:
         sql = f"SELECT {_LOCK} FROM locks WHERE {_IN_FORCE} ORDER BY created_at, id"  # noqa: S608
-        return tuple(_lock(row) for row in await self._rows(sql, (now,)))
+
+        def work() -> tuple[Lock, ...]:  # decoded there too, as logins are
+            return tuple(_lock(row) for row in self._connection().execute(sql, (now,)))
+
+        return await self._run(work)
 
     async def unrecorded_locks(self, now: float) -> tuple[UnrecordedLock, ...]:
         sql = (

@@ -32,8 +32,8 @@ from proxy.web.requests import flag, read_json, source_of, text
 from recordings.audit.event import actor
 from recordings.audit.record import Outcome, RecordType
 
-MAX_LOCKS = 10_000
-"""In force at once; each worker holds them all, half a KiB each. Whole companies are stopped by their groups."""
+MAX_LOCKS = 1_000
+"""In force at once: a worker stands still for 5 ms while it takes over so many. Companies are stopped by groups."""
 MAX_DETAIL = 256
 RESOURCE = "locks"
 _ID = re.compile(r"[a-z2-7]{26}")

@@ -11,12 +11,13 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recordings.recorder.moment import Kind
 from tests.e2e.busybox_image import IMAGE
-from tests.e2e.installation import Installation
+from tests.e2e.installation import Installation, kwit
 from tests.e2e.node import NAME
 from tests.e2e.way import Ways, carried, newest_recording
 
@@ -192,6 +193,41 @@ def test_logs_are_followed(ways: Ways) -> None:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def test_a_lock_ends_the_shell_the_log_and_the_watch(ways: Ways, installation: Installation) -> None:
+    _, way = ways
+    commands = (
+        ("exec", "p", "-c", "main", "--", "sh", "-c", "echo ready; sleep 30"),
+        ("logs", "-f", "p", "-c", "main"),
+        ("get", "pods", "-w"),
+    )
+    running = [
+        subprocess.Popen(way.command(*command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=way.env())
+        for command in commands
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+    config = installation.folder / "kwit.yaml"
+    lock = kwit("lock", "add", "-c", config, "--user", way.person.username).split()[-1]
+    try:
+        for process in running:
+            process.communicate(timeout=20)
+        code, _, said = way.run("get", "pods")
+    finally:
+        kwit("lock", "rm", "-c", config, lock)
+    assert (code, f"you are locked out by lock {lock}".encode() in said) == (1, True)
+    verbs = {one["event"]["requestURI"].partition("?")[0].rpartition("/")[2] for one in cut_by(installation, lock)}
+    assert verbs == {"exec", "log", "pods"}
+    while way.run("get", "pods")[0]:  # the server reads its state each second
+        time.sleep(0.1)
+
+
+def cut_by(installation: Installation, lock: str) -> list[dict[str, Any]]:
+    """Records of what was going on when it was locked."""
+    found = installation.records("--text", lock, "--type", "kube.request")
+    return [record for record in found if record["outcome"] == "aborted"]
 
 
 def test_run_makes_a_pod_speaks_with_it_and_takes_it_away(ways: Ways) -> None:

@@ -148,6 +148,19 @@ async def test_a_lock_that_was_stored_stops_whom_it_names(store: SqliteStore) ->
     assert live.lock_for(login(), "c") is None
 
 
+async def test_locks_that_did_not_change_stay_the_very_same(store: SqliteStore) -> None:
+    live = LiveState()
+    await store.add_lock(lock("l1", "user:x"))
+    await live.refresh(store, 1000.0)
+    before = live.locks
+    await store.add_login(login())
+    await live.refresh(store, 1001.0)
+    assert live.locks is before
+    await store.add_lock(lock("l2", "user:x"))
+    await live.refresh(store, 1002.0)
+    assert [held.id for held in live.locks] == ["l1", "l2"]
+
+
 async def test_a_lock_that_this_version_cannot_read_lets_the_copy_grow_old(store: SqliteStore) -> None:
     live = LiveState()
     await live.refresh(store, 1000.0)
