@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings.audit import segment_scan
@@ -56,6 +56,7 @@ def test_it_counts_and_finds_the_last_checkpoint(tmp_path: Path) -> None:
     assert holds(scan.last, SIGNER.public, scan.last_tree).size == 5
 
 
+@settings(deadline=None)
 @given(
     cut=st.integers(0, 400), block=st.integers(1, 90), kinds=st.lists(st.sampled_from([None, {"seq": 1}]), max_size=9)
 )
