@@ -8,7 +8,7 @@ from proxy.context import RequestContext
 from proxy.filters.recorded_change import change_of
 from proxy.relay import End, RelayResult
 from proxy.streams.debug_containers import DebugContainers
-from recordings.audit.bodies.body import viewed
+from recordings.audit.bodies.body import viewed, workload_of
 from recordings.audit.bodies.host_access import HOST_ACCESS, containers, ephemeral_containers, host_access
 from recordings.audit.bodies.redaction import Redaction
 from recordings.audit.policy.level import Level
@@ -52,7 +52,7 @@ class RecordedBodies:
                 continue
             view, too_large = viewed(copy.body(), redaction, self._key, resource)
             if name == "request_object":
-                self._look(context, result, view, annotations)
+                self._look(context, result, workload_of(copy.body()) or view, annotations)
             if name == "response_object" or detail.level.rank >= Level.REQUEST.rank:
                 members[name] = view
                 if too_large:

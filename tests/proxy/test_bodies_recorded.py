@@ -1,6 +1,7 @@
 """Claims about bodies in records: which, when, and without what."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +148,12 @@ async def test_an_attach_to_a_pod_made_to_reach_the_node_names_the_request_that_
         annotations = it.log.records[-1].annotations
         assert annotations.get(DEBUG_REQUEST) == (made if is_told else None)
         assert annotations.get(DEBUG_CONTAINER) == ("d" if is_told else None)
+
+
+async def test_protobuf_which_newer_kubectls_write_hides_no_reach_for_the_node():
+    file = Path(__file__).parents[1] / "vectors" / "bodies" / "protobuf_workloads.json"
+    body = bytes.fromhex(json.loads(file.read_text())["hex"]["Pod"])
+    kind = b"Content-Type: application/vnd.kubernetes.protobuf"
+    *_, outcome = await recorded(request(b"POST", PODS, kind, body=body), Level.REQUEST, answer(b"{}"))
+    assert outcome["annotations"][HOST_ACCESS].startswith("hostPID,hostNetwork,hostIPC,hostPath:/,privileged:debugger")
+    assert outcome["requestObject"]["kubewitness.dev/body"]["bytes"] == len(body)

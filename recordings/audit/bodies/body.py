@@ -1,6 +1,7 @@
 """One body as an Event holds it: the object that it is, or what can be said of it where it cannot be read.
 
 Kubernetes' protobuf is not decoded, since that needs the schema of each type: it is named by type, size and keyed hash.
+`workload_of` reads the little of it that says what a pod may reach.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from recordings.audit.bodies.protobuf_workload import MEDIA_TYPE, ProtobufError, workload
 from recordings.audit.bodies.redaction import Redaction
 from recordings.audit.redact import keyed_hash
 
@@ -40,7 +42,7 @@ def viewed(body: Body, redaction: Redaction, key: bytes, resource: str) -> tuple
     payload = _decompressed(body)
     if payload is None:
         return None, True
-    media = body.content_type.partition(";")[0].strip().lower()
+    media = _media_type(body)
     if media.endswith(("json", "apply-patch+yaml")) or not media:
         try:
             return redaction.of(orjson.loads(payload), resource), False
@@ -48,6 +50,19 @@ def viewed(body: Body, redaction: Redaction, key: bytes, resource: str) -> tuple
             pass  # YAML, or not what it says: named below
     digest = keyed_hash(payload.decode("latin-1"), key)
     return {"kubewitness.dev/body": {"contentType": media, "bytes": body.size, "hash": f"hmac:{digest}"}}, False
+
+
+def workload_of(body: Body) -> dict[str, Any]:
+    """What a body in protobuf gives away of its pods, in the shape of JSON; empty for every other body."""
+    payload = _decompressed(body) if body.payload and _media_type(body) == MEDIA_TYPE else None
+    try:
+        return workload(payload) if payload else {}
+    except ProtobufError:
+        return {}  # the API server refuses it as well
+
+
+def _media_type(body: Body) -> str:
+    return body.content_type.partition(";")[0].strip().lower()
 
 
 def _decompressed(body: Body) -> bytes | None:
