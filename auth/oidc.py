@@ -81,7 +81,7 @@ def _endpoint(document: Mapping[str, Any], name: str, issuer: str, *, plain: boo
         raise TokenError(f"{where} is missing or no URL")
     try:
         parts = urlsplit(value)
-        secure = parts.scheme == "https" or (plain and is_loopback_http(value))
+        secure = value.startswith("https://") or (plain and is_loopback_http(value))
     except ValueError as error:
         raise TokenError(f"{where} is no URL") from error
     if not secure or not parts.hostname or parts.username is not None or parts.fragment:
