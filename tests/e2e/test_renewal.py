@@ -22,7 +22,7 @@ from tests.e2e.cluster import Cluster, ControlPlane, Unavailable
 from tests.e2e.conftest import GROUPS
 from tests.e2e.installation import Installation
 from tests.e2e.story import Person
-from tests.e2e.way import carried, newest_recording
+from tests.e2e.way import carried
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]  # the first run builds a program with client-go
 TIMEOUT_SECONDS = 180.0
