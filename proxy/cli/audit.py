@@ -13,7 +13,7 @@ from proxy.cli.audit_blob import blob
 from proxy.cli.audit_export import export
 from proxy.cli.audit_hold import hold
 from proxy.cli.audit_listing import Stream, show_records, stream_json
-from proxy.cli.audit_place import place_options, reading
+from proxy.cli.audit_place import asked_place_options, reading
 from proxy.cli.audit_policy import command as policy
 from proxy.cli.audit_prove import prove
 from proxy.cli.audit_question import filter_options, question_of
@@ -64,10 +64,10 @@ command.add_command(blob)
 
 
 @command.command("tail", epilog="\b\nExample:\n  kwit audit tail -f --user ada@example.com\n")
-@click.option("-f", "--follow", is_flag=True, help="Go on; Ctrl-C ends it.")
+@click.option("-f", "--follow", is_flag=True, is_eager=True, help="Go on; Ctrl-C ends it.")
 @click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many, to begin with.")
 @filter_options
-@place_options
+@asked_place_options
 @server_option
 @output_option
 def tail(
@@ -105,9 +105,9 @@ def _follow(asks: Source, question: Question, lines: int, form: str) -> int:
 @click.option(
     "--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest so many; 0 is all."
 )
-@click.option("-f", "--follow", is_flag=True, help="And go on with those that come; Ctrl-C ends it.")
+@click.option("-f", "--follow", is_flag=True, is_eager=True, help="And go on with those that come; Ctrl-C ends it.")
 @filter_options
-@place_options
+@asked_place_options
 @server_option
 @output_choice(*FORMS, "csv")
 def search(
@@ -141,7 +141,7 @@ def search(
 
 @command.command("show", epilog="\b\nExample:\n  kwit audit show 0199aef2-51c4-7d3a-9f60-1c2b3a4d5e6f\n")
 @click.argument("wanted", metavar="ID")
-@place_options
+@asked_place_options
 @server_option
 @output_option
 def show(*, wanted: str, directory: Path | None, config: Path | None, server: str | None, form: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SCHEME = "s3://"
 DEFAULT_REGION = "us-east-1"
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
+
 
 @contextmanager
 def fetched(text: str, bar: Callable[[int], AbstractContextManager[Callable[[int], None]]]) -> Iterator[Path]:
@@ -29,11 +32,19 @@ def fetched(text: str, bar: Callable[[int], AbstractContextManager[Callable[[int
     from recordings.audit.bucket_log import BucketError
 
     with tempfile.TemporaryDirectory(prefix="kwit-log.") as name:
+        folder = Path(name) / _last(text)
+        folder.mkdir()
         try:
-            asyncio.run(_fetch(text, Path(name), bar))
+            asyncio.run(_fetch(text, folder, bar))
         except BucketError as error:
             raise Problem(f"{text} cannot be read: {error}") from error
-        yield Path(name)
+        yield folder
+
+
+def _last(text: str) -> str:
+    """What the folder is called: one writer's prefix names the writer, in cursors and answers."""
+    name = text.rstrip("/").rpartition("/")[2]
+    return name if _NAME.fullmatch(name) else "log"
 
 
 async def _fetch(text: str, folder: Path, bar: Callable[[int], AbstractContextManager[Callable[[int], None]]]) -> None:

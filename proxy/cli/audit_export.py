@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from proxy.cli.audit_place import place, place_options, reading
+from proxy.cli.audit_place import asked_place_options, place, reading
 from proxy.cli.audit_policy import load
 from proxy.cli.audit_question import filter_options, question_of
 from proxy.cli.client.problem import Problem
@@ -112,7 +112,7 @@ class Delivery:
 
 
 @click.command("export", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
+@click.option("--follow", is_flag=True, is_eager=True, help="Go on with what comes; Ctrl-C ends it.")
 @click.option(
     "--format",
     "form",
@@ -130,7 +130,7 @@ class Delivery:
 @click.option("--cursor", type=click.Path(path_type=Path), help="File that remembers how far it came.")
 @click.option("--out", type=click.Path(path_type=Path), help="File (appended to) or named pipe; left out: stdout.")
 @filter_options
-@place_options
+@asked_place_options
 def export(
     *,
     follow: bool,

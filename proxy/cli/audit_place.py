@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from proxy.cli.audit_bucket import SCHEME, fetched
+from proxy.cli.byte_bar import byte_bar
 from proxy.cli.client.problem import Problem
 from recordings.errors import QuestionError
 
@@ -24,6 +27,33 @@ def place_options(function: _F) -> _F:
         "--dir", "directory", type=click.Path(path_type=Path), help="The log's directory, or a copy of it."
     )
     return directory(config_option(function))
+
+
+def asked_place_options(function: _F) -> _F:
+    """The same where the log is only read: `--dir` also takes `s3://BUCKET/PREFIX`, fetched until the command ends.
+
+    `follow` and `server` of the command have to be eager: nothing is fetched for what cannot be answered.
+    """
+    directory = click.option(
+        "--dir",
+        "directory",
+        metavar="DIR|S3 URL",
+        callback=_brought,
+        help="The log's directory, or a copy of it; or s3://BUCKET/PREFIX.",
+    )
+    return directory(config_option(function))
+
+
+def _brought(context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+    """Raises Problem."""
+    if text is None or not text.startswith(SCHEME):
+        return None if text is None else Path(text)
+    if context.params.get("follow"):
+        raise Problem(f"{text} is fetched once, and nothing comes after that: leave --follow out", exit_code=2)
+    if context.params.get("server") is not None:
+        raise Problem("--server asks a server and --dir or -c files: give one of them", exit_code=2)
+    shown = sys.stderr.isatty()
+    return context.with_resource(fetched(text, lambda total: byte_bar(total if shown else 0)))
 
 
 def config_option(function: _F) -> _F:

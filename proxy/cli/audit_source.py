@@ -170,7 +170,7 @@ class Server:
 
 def server_option(function: _F) -> _F:
     """`--server`, handed to the command as `server`."""
-    return click.option("--server", help="Ask this server, with your login, and no files.")(function)
+    return click.option("--server", is_eager=True, help="Ask this server, with your login, and no files.")(function)
 
 
 def source(directory: Path | None, config: Path | None, server: str | None) -> Source:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from proxy.cli.audit_place import place_options, reading
+from proxy.cli.audit_place import asked_place_options, reading
 from proxy.cli.audit_source import Files, Source, server_option, source
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import clock, say
@@ -46,7 +46,7 @@ Examples:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; Parquet needs one.")
 @click.option("--since", default="", help="Only records from then on: 2h, 7d, 2026-01-31.")
-@place_options
+@asked_place_options
 @server_option
 def sql(
     *,

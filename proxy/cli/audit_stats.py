@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from proxy.cli.audit_place import place_options
+from proxy.cli.audit_place import asked_place_options
 from proxy.cli.audit_question import filter_options, question_of
 from proxy.cli.audit_source import server_option, source
 from proxy.cli.client.terminal import clock, say
@@ -23,7 +23,7 @@ from recordings.audit.row import harmless, harmless_json
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @filter_options
-@place_options
+@asked_place_options
 @server_option
 @output_choice("table", "json", "csv")
 def stats(*, form: str, directory: Path | None, config: Path | None, server: str | None, **asked: Any) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from proxy.cli.audit_listing import table
-from proxy.cli.audit_place import place_options
+from proxy.cli.audit_place import asked_place_options
 from proxy.cli.audit_question import filter_options, question_of
 from proxy.cli.audit_source import server_option, source
 from proxy.cli.client.terminal import clock, say
@@ -30,7 +30,7 @@ WIDE = (*COLUMNS, "role", "id")
 )
 @click.argument("person", metavar="USER")
 @filter_options
-@place_options
+@asked_place_options
 @server_option
 @output_choice("table", "wide", "json", "csv")
 def timeline(

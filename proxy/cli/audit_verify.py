@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import click
 
 from proxy.cli.audit_bucket import SCHEME, fetched
 from proxy.cli.audit_place import config_option, place, reading
+from proxy.cli.byte_bar import byte_bar
 from proxy.cli.client.problem import Problem
 from proxy.cli.client.terminal import say
 from recordings.audit.row import harmless
@@ -83,7 +84,7 @@ def _log_at(directory: str | None, config: Path | None, *, shown: bool) -> Itera
     if directory is None or not directory.startswith(SCHEME):
         yield place(None if directory is None else Path(directory), config)
         return
-    with fetched(directory, lambda total: _progress(total if shown else 0)) as folder:
+    with fetched(directory, lambda total: byte_bar(total if shown else 0)) as folder:
         yield folder
 
 
@@ -100,26 +101,11 @@ def _verified(where: Path, root: PublicKey, notes: Sequence[str], *, shown: bool
         time.sleep(PATIENCE_SECONDS)
         return True
 
-    with _progress(verification.total_bytes(where) if shown else 0) as progress:
+    with byte_bar(verification.total_bytes(where) if shown else 0) as progress:
         try:
             return verification.verify(where, root, notes, progress=progress, patience=wait)
         except NoteError as error:
             raise Problem(str(error)) from error
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; nothing for a total of 0."""
-    if not total:
-        yield lambda _bytes: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda read: bar.update(task, advance=read)
 
 
 def described(one: Verdict) -> list[str]:
