@@ -217,23 +217,29 @@ class RecordingStore:
         return job if not isinstance(job, _Sync | _Chunk) else self._jobs.get()
 
     def _sync_all(self, syncs: list[_Sync]) -> None:
-        """Each of them, and tell all at once."""
-        if len(syncs) == 1:
-            errors = [self._synced(syncs[0])]
+        """Each file once, whoever asks how often for it: of two syncs the second does not hear that the first failed.
+        All are told at once.
+        """
+        futures: dict[Recorder, list[asyncio.Future[Any]]] = {}
+        for one in syncs:
+            futures.setdefault(one.recorder, []).append(one.future)
+        if len(futures) == 1:
+            errors = [self._synced(syncs[0].recorder)]
         else:
             if self._syncing is None:
                 self._syncing = ThreadPoolExecutor(SYNC_THREADS, "recordings-sync")
-            errors = list(self._syncing.map(self._synced, syncs))
-        self._tell(_resolve_all, [(one.future, error) for one, error in zip(syncs, errors, strict=True)])
+            errors = list(self._syncing.map(self._synced, futures))
+        told = [(future, error) for all_, error in zip(futures.values(), errors, strict=True) for future in all_]
+        self._tell(_resolve_all, told)
 
-    def _synced(self, sync: _Sync) -> RecordingFailedError | None:
+    def _synced(self, recorder: Recorder) -> RecordingFailedError | None:
         try:
-            _check(sync.recorder)
-            self._disk.sync(_file(sync.recorder).fd)
+            _check(recorder)
+            self._disk.sync(_file(recorder).fd)
         except RecordingFailedError as error:
             return error
         except Exception as error:  # noqa: BLE001 - as in `_run`
-            return RecordingFailedError(self._lost(sync.recorder, error))
+            return RecordingFailedError(self._lost(recorder, error))
         return None
 
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from hashlib import sha256
 
 import pytest
@@ -252,6 +253,49 @@ async def test_a_mistake_while_a_recording_begins_is_told_to_who_asked_for_it(tm
     made = store(tmp_path, disk=Disk())
     with pytest.raises(RecordingFailedError, match="RuntimeError: no disk"):
         await asyncio.wait_for(made.open(head()), 5)
+    await made.close()
+
+
+async def test_syncs_that_are_asked_for_at_once_are_done_together_and_each_behind_its_own_chunk(tmp_path):
+    """One of them fails, which is nothing to the others. A barrier lets none end before all have begun."""
+    ids = [letter * 26 for letter in "abcd"]
+
+    class Disk(RealDisk):
+        opening = True
+        held = threading.Event()
+        together = threading.Barrier(len(ids), timeout=10)
+
+        def __init__(self):
+            self.sizes: dict[int, int] = {}
+
+        def write(self, fd: int, data: bytes) -> int:
+            if not self.opening:
+                self.held.wait(10)
+            return super().write(fd, data)
+
+        def sync(self, fd: int) -> None:
+            if self.opening:
+                super().sync(fd)
+                return
+            self.together.wait()
+            self.sizes[fd] = os.fstat(fd).st_size
+            if fd == self.bad:
+                raise OSError(5, "Input/output error")
+
+    disk = Disk()
+    made = store(tmp_path, disk=disk)
+    recorders = [await made.open(head(id=one)) for one in ids]
+    before = {one.handle.fd: os.fstat(one.handle.fd).st_size for one in recorders}
+    disk.opening, disk.bad = False, recorders[2].handle.fd
+    for one in recorders:
+        one.take([out(b"x" * 100)])
+    waiting = asyncio.gather(*(one.stored() for one in [*recorders, recorders[2]]), return_exceptions=True)
+    await asyncio.sleep(0)
+    disk.held.set()
+    told = await asyncio.wait_for(waiting, 10)
+    assert [type(one) for one in told] == [type(None)] * 2 + [RecordingFailedError, type(None), RecordingFailedError]
+    assert all(disk.sizes[fd] > size for fd, size in before.items())
+    disk.opening = True
     await made.close()
 
 
