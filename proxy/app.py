@@ -26,6 +26,7 @@ from auth.state.store import StoreError
 from proxy.clusters import ClusterRegistry
 from proxy.config import Config, ConfigError
 from proxy.config_types import Address
+from proxy.export_watch import ExportWatch
 from proxy.identity_providers import connectors_of
 from proxy.in_force import Changes, InForce
 from proxy.keys import ROOT_PUBLIC_KEY, Keys, load_keys
@@ -103,6 +104,7 @@ class App:
         self.kube: KubeServer | None = None
         self.web: WebServer | None = None
         self.anchors: LogAnchors | None = None
+        self.exports: ExportWatch | None = None
 
     # -- life
 
@@ -169,6 +171,16 @@ class App:
         keeper = LogKeeper(config.audit_directory, limits, self.web.writer.record, clock=self._clock, say=self._say)
         self._undo.append(keeper.stop)
         keeper.start()
+        self.exports = ExportWatch(
+            config.audit_directory,
+            config.audit.exports,
+            self.web.writer.record,
+            retention_age=config.audit.retention_age,
+            clock=self._clock,
+            say=self._say,
+        )
+        self._undo.append(self.exports.stop)
+        self.exports.start()
         recordings = RecordingKeeper(config.recordings_directory, say=self._say)
         self._undo.append(recordings.stop)
         recordings.start()
@@ -277,6 +289,8 @@ class App:
         reports = [self.report(), *self._others()]
         page = total(report.metrics for report in reports).render(log_available=not self._every_log_cause())
         page += locks_page(self.in_force.live.locks)
+        if self.exports is not None:
+            page += self.exports.page()
         return page + (self.anchors.page() if self.anchors is not None else "")
 
     def _servers(self) -> list[KubeServer | WebServer]:

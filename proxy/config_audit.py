@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from proxy.config_anchors import MAX_ANCHORS, AnyAnchor
 from proxy.config_section import Section
@@ -17,6 +17,21 @@ class Durability(StrEnum):
 
     MUTATING = "mutating"
     STRICT = "strict"
+
+
+MAX_EXPORTS = 32
+"""Each is looked at once a minute."""
+
+
+class Export(Section):
+    """A `kwit audit export --follow` that something relies on; the server records when it falls behind."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$", examples=["siem"])
+    """In the record and the metric."""
+    cursor: PathBesideFile
+    """The file that the export names with --cursor; this server must be able to read it."""
+    lag: Duration = Field(default=300, ge=10, le=7 * 86_400)
+    """How old the oldest record may be that was not exported."""
 
 
 class Audit(Section):
@@ -43,3 +58,12 @@ class Audit(Section):
     anchors: tuple[AnyAnchor, ...] = Field(default=(), max_length=MAX_ANCHORS)
     """Places that keep the log's checkpoints, so that a removal of its newest records shows: type file, http, s3,
     configmap or witness."""
+    exports: tuple[Export, ...] = Field(default=(), max_length=MAX_EXPORTS)
+    """Exports that something relies on, each with its cursor file; the record export.lag says when one falls behind."""
+
+    @field_validator("exports")
+    @classmethod
+    def _names_differ(cls, value: tuple[Export, ...]) -> tuple[Export, ...]:
+        if len({one.name for one in value}) < len(value):
+            raise ValueError("two exports have one name")
+        return value

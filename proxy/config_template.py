@@ -56,8 +56,12 @@ class _Template:
             yield f"{indent}{key}: {_flow(values[key])}"
         else:
             yield f"{indent}#{key}: {_flow(about.get('default'))}".rstrip()
-            if "discriminator" in about.get("items", {}):
-                yield from self._kinds(about["items"]["discriminator"], indent)
+            items = about.get("items", {})
+            if "discriminator" in items:
+                yield from self._kinds(items["discriminator"], indent)
+            elif "properties" in (one := self._definition(items["$ref"]) if "$ref" in items else {}):
+                yield from _comment(f"Each of them: {one.get('description', '')}", indent)
+                yield from self._keys(one, "", indent)
 
     def _tagged(self, items: Mapping[str, Any], entries: Sequence[Values], indent: str) -> Iterator[str]:
         """A list of sections of several kinds, the tag first: it says which keys follow."""
@@ -73,10 +77,13 @@ class _Template:
         for kind, reference in discriminator["mapping"].items():
             schema = self._definition(reference)
             yield from _comment(f"{discriminator['propertyName']}: {kind}. {schema.get('description', '')}", indent)
-            for key, about in schema["properties"].items():
-                if key != discriminator["propertyName"]:
-                    default = f" [{_flow(about['default'])}]" if about.get("default") is not None else ""
-                    yield from _comment(f"{key}: {about.get('description', '')}{default}", indent, "    ")
+            yield from self._keys(schema, discriminator["propertyName"], indent)
+
+    def _keys(self, schema: Mapping[str, Any], tag: str, indent: str) -> Iterator[str]:
+        for key, about in schema["properties"].items():
+            if key != tag:
+                default = f" [{_flow(about['default'])}]" if about.get("default") is not None else ""
+                yield from _comment(f"{key}: {about.get('description', '')}{default}", indent, "    ")
 
     def _section_of(self, about: Mapping[str, Any]) -> Mapping[str, Any] | None:
         candidates = [about, *about.get("anyOf", ()), *about.get("allOf", ())]

@@ -15,6 +15,7 @@ HELP = {
     "kwit_malformed_total": "Connections closed because of bytes that are not HTTP/1.1 as we accept it.",
     "kwit_log_available": "1 while the audit log can be written.",
     "kwit_locks": "Locks in force, by what they name.",
+    "kwit_export_lag_seconds": "Age of the oldest record that an export has not read, by export.",
 }
 
 

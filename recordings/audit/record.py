@@ -58,6 +58,7 @@ class RecordType(StrEnum):
     LOG_CLOCK = "log.clock"
     LOG_REMOVED = "log.removed"
     LOG_HOLD = "log.hold"
+    EXPORT_LAG = "export.lag"
     AUDIT_READ = "audit.read"
     LOCK_CREATE = "lock.create"
     LOCK_DELETE = "lock.delete"
@@ -269,6 +270,20 @@ TYPES: tuple[TypeRow, ...] = (
         (
             ("holds", "list of {name, reason, since, until, created} that hold now"),
             ("error", "why the file of holds cannot be read; nothing is removed"),
+        ),
+    ),
+    TypeRow(
+        RecordType.EXPORT_LAG,
+        "An export that the configuration names fell behind the log, lost records, or has caught up.",
+        (
+            ("export", "its name"),
+            ("state", "behind, or caught up"),
+            ("seconds", "age of the oldest record that it has not read"),
+            ("limit", "how old that may be"),
+            ("segment", "where that record is: writer/file"),
+            ("retention_seconds", "until the log's limit of age may take that record away"),
+            ("lost", "how many records were removed before it read them"),
+            ("cause", "why nothing is known of it"),
         ),
     ),
     TypeRow(
