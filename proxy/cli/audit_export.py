@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import Any, BinaryIO
 
 import click
 
-from proxy.cli.audit_place import asked_place_options, place, reading
+from proxy.cli.audit_place import asked_place_options, reading
 from proxy.cli.audit_policy import load
 from proxy.cli.audit_question import filter_options, question_of
-from proxy.cli.client.problem import Problem
+from proxy.cli.audit_server_feed import ServerFeed
+from proxy.cli.audit_source import Files, ServerApi, server_option, source
+from proxy.cli.client.problem import Problem, Unreachable
 from proxy.cli.client.terminal import clock, say
 from recordings.audit import cursor as cursors
 from recordings.audit.cursor import Place
 from recordings.audit.encode import rfc3339
-from recordings.audit.feed import Fed, Feed
+from recordings.audit.feed import Fed, Feed, Feeding
 from recordings.audit.native_event import native_event
 from recordings.audit.policy.exported import exported
 from recordings.audit.policy.policy import AuditPolicy
@@ -30,6 +32,8 @@ from recordings.audit.question import Question
 from recordings.audit.row import harmless_json
 
 POLL_SECONDS = 0.5
+RECONNECT_SECONDS = 5.0
+"""Between two attempts to reach a server that is gone; each leaves a record there."""
 SAVE_EVERY = 1_000
 """Records between two savings of the cursor: so many may come twice, under the same ids, after a crash."""
 
@@ -38,6 +42,7 @@ Examples:
   kwit audit export --since 7d --out week.ndjson
   kwit audit export --follow --cursor /var/lib/kwit/siem.cursor --out /run/siem.pipe
   kwit audit export --follow --format event --cursor falco.cursor | falco-feeder
+  kwit audit export --server https://kwit.example.com --since 1d --out day.ndjson
 """
 
 
@@ -45,7 +50,8 @@ Examples:
 class Delivery:
     """Where records go, and how far they have gone: `saved` is behind what is safe there."""
 
-    root: Path
+    begin: Callable[[dict[str, Place]], Feeding]
+    """The log as a stream, from these places on."""
     question: Question
     form: str
     cursor: Path | None
@@ -59,8 +65,7 @@ class Delivery:
 
     def once(self, out: BinaryIO) -> int:
         """All there is now; how many records. Raises OSError, and `saved` is then where to go on."""
-        since = "" if self.question.since is None else rfc3339(self.question.since)
-        feed = Feed(self.root, dict(self.saved), since)
+        feed = self.begin(dict(self.saved))
         before, unsaved = self.delivered, 0
         for fed in feed.more():
             self._deliver(fed, out)
@@ -68,7 +73,7 @@ class Delivery:
             if unsaved >= SAVE_EVERY:
                 self._save(feed, out)
                 unsaved = 0
-        if unsaved:
+        if feed.places != self.saved:
             self._save(feed, out)
         return self.delivered - before
 
@@ -104,7 +109,7 @@ class Delivery:
             record = {**record, "event": kept}
         return native_event(record) if self.form == "event" else record
 
-    def _save(self, feed: Feed, out: BinaryIO) -> None:
+    def _save(self, feed: Feeding, out: BinaryIO) -> None:
         out.flush()
         if self.cursor is not None:
             cursors.save(self.cursor, feed.places)
@@ -130,6 +135,7 @@ class Delivery:
 @click.option("--cursor", type=click.Path(path_type=Path), help="File that remembers how far it came.")
 @click.option("--out", type=click.Path(path_type=Path), help="File (appended to) or named pipe; left out: stdout.")
 @filter_options
+@server_option
 @asked_place_options
 def export(
     *,
@@ -141,6 +147,7 @@ def export(
     out: Path | None,
     directory: Path | None,
     config: Path | None,
+    server: str | None,
     **asked: Any,
 ) -> int:
     """Every record that matches, once each, in its writer's order; only what the log has signed.
@@ -154,8 +161,9 @@ def export(
     """
     if everything and policy is not None:
         raise Problem("--all takes what every policy keeps in: give it or --policy", exit_code=2)
-    root, question = place(directory, config), question_of(asked, clock())
-    delivery = Delivery(root, question, form, cursor, None if everything else load(policy, config))
+    found, question = source(directory, config, server), question_of(asked, clock())
+    begin = _files(found.root, question) if isinstance(found, Files) else _server(found.api, question, follow=follow)
+    delivery = Delivery(begin, question, form, cursor, None if everything else load(policy, config))
     if cursor is not None:
         delivery.saved = _saved(cursor)
     with suppress(KeyboardInterrupt):  # the way to end --follow
@@ -169,15 +177,58 @@ def _run(delivery: Delivery, out: Path | None, *, follow: bool) -> None:
     while True:
         try:
             with _opened(out) as file:
-                reading(lambda: delivery.once(file), delivery.root)
+                delivery.once(file)
                 while follow:
                     time.sleep(POLL_SECONDS)
-                    reading(lambda: delivery.once(file), delivery.root)
+                    _again(delivery, file)
         except BrokenPipeError:
             if not (follow and out is not None and _is_pipe(out)):
                 raise
         else:
             return
+
+
+def _again(delivery: Delivery, file: BinaryIO) -> None:
+    """A server that is restarted is waited for."""
+    is_said = False
+    while True:
+        try:
+            delivery.once(file)
+        except Unreachable as error:
+            if not is_said:
+                say(f"{error}; trying again every {RECONNECT_SECONDS:.0f} s")
+            is_said = True
+            time.sleep(RECONNECT_SECONDS)
+        else:
+            return
+
+
+def _files(root: Path, question: Question) -> Callable[[dict[str, Place]], Feeding]:
+    since = "" if question.since is None else rfc3339(question.since)
+
+    @dataclass(slots=True)
+    class Readable(Feed):
+        """Raises Problem where a file cannot be read."""
+
+        def more(self) -> Iterator[Fed]:
+            found = Feed.more(self)
+            while (fed := reading(lambda: next(found, None), self.root)) is not None:
+                yield fed
+
+    return lambda places: Readable(root, places, since)
+
+
+def _server(api: ServerApi, question: Question, *, follow: bool) -> Callable[[dict[str, Place]], Feeding]:
+    """One connection, for as long as what it gave was saved."""
+    feed = ServerFeed(api, since=question.since, follow=follow)
+
+    def begin(places: dict[str, Place]) -> Feeding:
+        nonlocal feed
+        if not (feed.is_open and feed.places == places):
+            feed = ServerFeed(api, places, question.since, follow)
+        return feed
+
+    return begin
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def server_option(function: _F) -> _F:
     return click.option("--server", is_eager=True, help="Ask this server, with your login, and no files.")(function)
 
 
-def source(directory: Path | None, config: Path | None, server: str | None) -> Source:
+def source(directory: Path | None, config: Path | None, server: str | None) -> Files | Server:
     """Files where they are named or lie here; else the server that one is signed in to. Raises Problem."""
     if server is not None and (directory is not None or config is not None):
         raise Problem("--server asks a server and --dir or -c files: give one of them", exit_code=2)

@@ -1,4 +1,4 @@
-"""The log, for people who are signed in: `kwit audit search|tail|show|sql|stats|timeline` from anywhere.
+"""The log, for people who are signed in: `kwit audit search|tail|show|sql|stats|timeline|export` from anywhere.
 
 Who may see what is a role's to say, as everything is: verb `get` (show) or `list` (all others) on the resource
 `records` in the API group `kubewitness.dev`, of the cluster and namespace that a record is about. A record that is
@@ -11,7 +11,7 @@ Each reading is recorded, and on the disk, before its first byte is answered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,9 +29,11 @@ from proxy.web.living import must_live
 from proxy.web.question import Question as Effect
 from proxy.web.requests import read_json, source_of, text
 from recordings.audit.answering import Answerable, CountQuestion, SqlQuestion, StoryQuestion
-from recordings.audit.apart import answered, asked, following
+from recordings.audit.apart import answered, asked, exporting, following
+from recordings.audit.cursor import CursorError, Place, places_of
 from recordings.audit.encode import rfc3339
 from recordings.audit.event import DOMAIN, actor
+from recordings.audit.feed import Fed
 from recordings.audit.query import Record
 from recordings.audit.question import Decision, Question
 from recordings.audit.record import Outcome, RecordType
@@ -84,7 +86,7 @@ class AuditApi:
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_AT_ONCE))
 
     def routes(self) -> list[web.RouteDef]:
-        handlers = (self.search, self.show, self.sql, self.stats, self.timeline, self.follow)
+        handlers = (self.search, self.show, self.sql, self.stats, self.timeline, self.follow, self.export)
         return [web.post(f"/api/v1/audit/{handler.__name__}", handler) for handler in handlers]
 
     async def search(self, request: web.Request) -> web.Response:
@@ -163,12 +165,42 @@ class AuditApi:
         """Raises AuthError once the login is over, LogUnavailableError."""
         async with aclosing(following(self.root, question, lines)) as batches:
             async for batch in batches:
-                found = await self.deps.store.get_login(login.id)
-                await must_live(self.deps, found, self.deps.clock())
-                assert found is not None
-                visible = _visible(self.deps, found, "list")
+                visible = await self._visible_to(login)
                 seen = [orjson.dumps(record) for record in batch if visible.sees(record)]
                 await response.write(b"\n".join((*seen, b"")) if seen else b"\n")
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """All that may be seen from the caller's places on, a line `{writer, place, record, lost}` each; of what may
+        not be seen the place alone, so that nobody looks at it again. With `follow` it goes on, as `follow` does.
+        """
+        login = await self.caller(request, self.deps.clock())
+        places, since, follow = _export_of(await read_json(request))
+        if self._followers >= MAX_FOLLOWERS:
+            raise AuthError(Reason.LIMIT_EXCEEDED, f"{MAX_FOLLOWERS} people follow the log already; try again later")
+        self._followers += 1
+        try:
+            await self._record(login, request, "export", {"since": since} if since else {})
+            response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+            await response.prepare(request)
+            try:
+                async with aclosing(exporting(self.root, places, since, follow=follow)) as batches:
+                    async for batch in batches:
+                        visible = await self._visible_to(login)
+                        await response.write(b"".join(_exported(batch, visible)) or b"\n")
+                await response.write(b'{"end":true}\n')
+            except (AuthError, RecordingsError) as error:
+                await response.write(orjson.dumps({"error": str(error)}, option=orjson.OPT_APPEND_NEWLINE))
+            await response.write_eof()
+            return response
+        finally:
+            self._followers -= 1
+
+    async def _visible_to(self, login: Login) -> Visible:
+        """Asked again at each look. Raises AuthError once the login is over."""
+        found = await self.deps.store.get_login(login.id)
+        await must_live(self.deps, found, self.deps.clock())
+        assert found is not None
+        return _visible(self.deps, found, "list")
 
     async def _items(self, login: Login, question: Answerable) -> tuple[list[bytes], bool]:
         """(the answer's items, whether there are more than an answer holds). Raises AuthError."""
@@ -233,6 +265,32 @@ class AuditApi:
                         return found, True
                     found.append(record)
         return found, False
+
+
+def _export_of(body: dict[str, Any]) -> tuple[dict[str, Place], str, bool]:
+    """(places, since as RFC 3339 or empty, whether to follow). Raises AuthError."""
+    try:
+        places = places_of(body.get("places", {}))
+    except CursorError as error:
+        raise AuthError(Reason.BAD_REQUEST, "expected places as an export's cursor has them") from error
+    since = _seconds(body, "since")
+    return places, "" if since is None else rfc3339(since), body.get("follow") is True
+
+
+def _exported(batch: Sequence[Fed], visible: Visible) -> Iterator[bytes]:
+    hidden: dict[str, Fed] = {}
+    for fed in batch:
+        if visible.sees(fed.record):
+            hidden.pop(fed.writer, None)
+            yield _fed_line(fed, {"record": fed.record, "lost": fed.lost})
+        else:
+            hidden[fed.writer] = fed
+    for fed in hidden.values():
+        yield _fed_line(fed, {})
+
+
+def _fed_line(fed: Fed, rest: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"writer": fed.writer, "place": asdict(fed.place), **rest}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _visible(deps: WebDeps, login: Login, verb: str) -> Visible:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from recordings.audit.answering import Answerable, followed
+from recordings.audit.answering import FOLLOW_SECONDS, Answerable, followed
+from recordings.audit.cursor import Place
+from recordings.audit.feed import Fed, Feed
 from recordings.audit.own_process import own_process
 from recordings.audit.query import Record, newest_first, story
 from recordings.audit.question import Question
@@ -74,6 +77,21 @@ async def following(root: Path, question: Question, lines: int) -> AsyncGenerato
     async with own_process("kwit-following", _follow, str(root), question, lines) as pipe:
         while True:
             yield await asyncio.to_thread(_received, pipe)
+
+
+async def exporting(
+    root: Path, places: dict[str, Place], since: str, *, follow: bool
+) -> AsyncGenerator[list[Fed], None]:
+    """All records from the places on, in batches; with `follow` also those that come, and nothing where nothing came.
+
+    Close it when enough has come. Raises LogUnavailableError.
+    """
+    async with own_process("kwit-exporting", _export, str(root), places, since, follow) as pipe:
+        while True:
+            batch = await asyncio.to_thread(_received, pipe)
+            if not batch and not follow:
+                return
+            yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +164,26 @@ def _follow(root: str, question: Question, lines: int, pipe: Connection) -> None
         try:
             for batch in followed(Path(root), question, lines):
                 pipe.send(batch)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            pipe.send(_Failed(f"the log cannot be read: {error}"))
+
+
+def _export(root: str, places: dict[str, Place], since: str, follow: bool, pipe: Connection) -> None:
+    """An export's process."""
+    os.nice(NICE)
+    feed = Feed(Path(root), places, since)
+    with suppress(BrokenPipeError):  # nobody wants more
+        try:
+            while True:
+                found = feed.more()
+                while batch := list(islice(found, BATCH)):
+                    pipe.send(batch)
+                pipe.send([])
+                if not follow:
+                    return
+                time.sleep(FOLLOW_SECONDS)
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -37,8 +37,16 @@ def parse(data: bytes) -> dict[str, Place]:
     """Writer → place. Raises CursorError."""
     try:
         given = orjson.loads(data)["places"]
-        found = {writer: Place(**place) for writer, place in given.items()}
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise CursorError("the file is no cursor of an export; name another, or remove it to begin again") from error
+    return places_of(given)
+
+
+def places_of(given: object) -> dict[str, Place]:
+    """Writer → place, of an object as a cursor holds it. Raises CursorError."""
+    try:
+        found = {str(writer): Place(**place) for writer, place in given.items()}  # type: ignore[attr-defined]
+    except (TypeError, AttributeError) as error:
         raise CursorError("the file is no cursor of an export; name another, or remove it to begin again") from error
     if any(type(one) is not int or one < 0 for place in found.values() for one in asdict(place).values()):
         raise CursorError("the cursor's places are no numbers; remove the file to begin again")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from recordings.audit.checkpoint import PREFIX
 from recordings.audit.cursor import Place
@@ -27,6 +27,16 @@ class Fed:
     place: Place
     record: dict[str, Any]
     lost: int = 0
+
+
+class Feeding(Protocol):
+    """A log that is read as a stream: of files here, or of a server."""
+
+    places: dict[str, Place]
+
+    def more(self) -> Iterator[Fed]:
+        """What there is, from the places on, which move as its records are taken."""
+        ...
 
 
 @dataclass(slots=True)

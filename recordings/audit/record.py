@@ -289,7 +289,7 @@ TYPES: tuple[TypeRow, ...] = (
     TypeRow(
         RecordType.AUDIT_READ,
         "Somebody asked the log through the web listener.",
-        (("question", "what was asked"), ("how", "search, show, sql, stats, timeline or follow")),
+        (("question", "what was asked"), ("how", "search, show, sql, stats, timeline, follow or export")),
     ),
     TypeRow(
         RecordType.LOCK_CREATE,

@@ -110,9 +110,9 @@ def test_broken_off_anywhere_nothing_is_lost_and_only_what_was_not_saved_comes_a
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cursor, "save", lambda *given, save=cursor.save: (out.call(), save(*given)))
         try:
-            Delivery(log, Question(), "record", at).once(out)
+            Delivery(audit_export._files(log, Question()), Question(), "record", at).once(out)
         except KeyboardInterrupt:
-            again = Delivery(log, Question(), "record", at, saved=cursor.read(at))
+            again = Delivery(audit_export._files(log, Question()), Question(), "record", at, saved=cursor.read(at))
             again.once(out)
     found = ids(b"".join(delivered).decode())
     assert set(found) == {1, 2, 3, 4, 5}

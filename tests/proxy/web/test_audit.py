@@ -240,7 +240,13 @@ async def test_each_question_is_recorded_before_it_is_answered(at: Installation,
         {"how": "timeline", "question": {"user": "bob"}},
     ]
     at.log_down = True
-    for path, body in (("sql", {"select": "SELECT 1"}), ("stats", {}), ("timeline", {}), ("follow", {})):
+    for path, body in (
+        ("sql", {"select": "SELECT 1"}),
+        ("stats", {}),
+        ("timeline", {}),
+        ("follow", {}),
+        ("export", {}),
+    ):
         assert (await ada.call("POST", f"/api/v1/audit/{path}", body)).status == 503
 
 
@@ -253,6 +259,8 @@ async def test_each_question_is_recorded_before_it_is_answered(at: Installation,
         ("stats", {"text": "x"}, "expected filters by person"),
         ("timeline", {"source": "here"}, "expected an address"),
         ("follow", {"limit": -1}, "`limit` must be a number from 0"),
+        ("export", {"places": {"a": 1}}, "expected places as an export's cursor has them"),
+        ("export", {"since": "2h"}, "`since` must be seconds"),
     ],
 )
 async def test_what_is_wrong_with_a_question_is_said(
@@ -297,3 +305,44 @@ async def test_following_shows_what_comes_as_far_as_it_may_be_seen_now_and_ends_
     await at.store.end_login(ada.login_id, at.now, "logout")
     assert await following() == {"error": "this login has ended"}
     assert await response.content.read() == b""
+
+
+async def test_an_export_gives_what_may_be_seen_from_a_place_on_and_goes_on_with_what_comes(
+    at: Installation, ada: Engineer, log: Path
+) -> None:
+    await ada.sign_in()
+    at.policy = bound(reader(namespaces=("shop",)))
+    at.records.clear()
+
+    async def exported(**asked: Any) -> list[dict[str, Any]]:
+        response = await ada.call("POST", "/api/v1/audit/export", asked)
+        return [json.loads(line) for line in (await response.content.read()).splitlines()]
+
+    *first, end = await exported()
+    assert end == {"end": True}
+    assert [one["body"] for _, one in at.records] == [{"how": "export", "question": {}}]
+    seen = [one["record"] for one in first if "record" in one]
+    assert {one["seq"] for one in seen} == {2}
+    places = {one["writer"]: one["place"] for one in first}
+    assert await exported(places=places) == [{"end": True}]
+    add(log, record(7, "staging-eu", "bank"))
+    add(log, record(8, "staging-eu", "shop"))
+    more = await exported(places=places)
+    assert [one["record"]["seq"] for one in more if "record" in one] == [8]
+    places |= {one["writer"]: one["place"] for one in more if "writer" in one}
+
+    response = await ada.call("POST", "/api/v1/audit/export", {"places": places, "follow": True})
+
+    async def following() -> dict[str, Any]:
+        while not (line := await response.content.readline()).strip():
+            assert line
+        return dict(json.loads(line))
+
+    add(log, record(9, "staging-eu", "shop"))
+    assert (await following())["record"]["seq"] == 9
+    add(log, record(10, "staging-eu", "bank"))
+    hidden = await following()
+    assert (set(hidden), hidden["place"]["seq"]) == ({"writer", "place"}, 10)
+    await at.store.end_login(ada.login_id, at.now, "logout")
+    add(log, record(11, "staging-eu", "shop"))
+    assert await following() == {"error": "this login has ended"}
