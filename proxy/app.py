@@ -179,8 +179,9 @@ class App:
             clock=self._clock,
             say=self._say,
         )
-        self._undo.append(self.exports.stop)
-        self.exports.start()
+        if config.audit.exports:
+            self._undo.append(self.exports.stop)
+            self.exports.start()
         recordings = RecordingKeeper(config.recordings_directory, say=self._say)
         self._undo.append(recordings.stop)
         recordings.start()

@@ -14,16 +14,16 @@ from pathlib import Path
 from proxy.config_audit import Export
 from proxy.log_keeper import Record
 from proxy.metrics import HELP
+from proxy.rounds import Rounds
 from recordings.audit.export_lag import BEHIND, CAUGHT_UP, ExportLag, lag_of
 from recordings.audit.record import Outcome, RecordType
 from recordings.errors import LogUnavailableError
 
-ROUND_SECONDS = 60.0
-"""Between two looks: limits are minutes."""
 
+class ExportWatch(Rounds):
+    """A round is one look at all exports."""
 
-class ExportWatch:
-    """Works from `start` to `stop`; `round` is one look at all of them."""
+    what = "the watch over exports"
 
     def __init__(
         self,
@@ -36,28 +36,11 @@ class ExportWatch:
         say: Callable[[str], None],
     ) -> None:
         self._root, self._exports, self._record = root, exports, record
-        self._retention_age, self._clock, self._say = retention_age, clock, say
+        super().__init__(say)
+        self._retention_age, self._clock = retention_age, clock
         self._told: dict[str, tuple[str, int, str]] = {}
         """What the log says of each: its state, how many records it lost, and why nothing is known."""
         self._lags: dict[str, ExportLag] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        if self._exports:
-            self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round()
-            except Exception as error:  # noqa: BLE001 - a watch that ends would be the silence that it is there against
-                self._say(f"the watch over exports: {error!r}; please report it")
 
     async def round(self) -> None:
         """Look at each, and record what has changed."""
@@ -69,7 +52,7 @@ class ExportWatch:
             except LogUnavailableError:
                 return  # the log says so itself; the next look tells
             except OSError as error:
-                self._say(f"the watch over exports: {export.name}: {error}")
+                self._say(f"{self.what}: {export.name}: {error}")
 
     async def _tell(self, export: Export, lag: ExportLag) -> None:
         state = lag.state(export.lag)

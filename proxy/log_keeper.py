@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from proxy.rounds import Rounds
 from recordings.audit import holds, segment_files, tombstone
 from recordings.audit.housekeeping import Round, housekeep
 from recordings.audit.own_process import own_process
@@ -36,35 +37,21 @@ Record = Callable[[RecordType, Mapping[str, Any]], Awaitable[None]]
 """As `LogWriter.record`: durable when it returns. Raises LogUnavailableError."""
 
 
-class LogKeeper:
-    """Works from `start` to `stop`; `round` is one round of it."""
+class LogKeeper(Rounds):
+    """A round seals and removes."""
+
+    seconds = ROUND_SECONDS
+    what = "the audit log's files"
 
     def __init__(
         self, root: Path, limits: Limits, record: Record, *, clock: Callable[[], float], say: Callable[[str], None]
     ) -> None:
         self._root, self._limits, self._record = root, limits, record
-        self._clock, self._say = clock, say
+        super().__init__(say)
+        self._clock = clock
         self._standing: list[tombstone.Stretch] | None = None
         self._holds: object = None
         self._said: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """A round that is under way is cut off, which leaves nothing that the next one does not put in order."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round()
-            except Exception as error:  # noqa: BLE001 - files that stay unsealed must not take the server down
-                self._say(f"the audit log's files: {error!r}; please report it")
 
     async def round(self) -> None:
         """Seal, then remove. What fails is said once and tried again in the next round."""
@@ -78,7 +65,7 @@ class LogKeeper:
             problems.append(f"{error}")
         for problem in problems:
             if problem not in self._said:
-                self._say(f"the audit log's files: {problem}")
+                self._say(f"{self.what}: {problem}")
         self._said = set(problems)
 
     async def _remove(self) -> None:

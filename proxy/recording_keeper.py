@@ -14,6 +14,7 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from proxy.rounds import Rounds
 from recordings.audit.own_process import own_process
 from recordings.replay.index_files import make_index, without_index
 
@@ -25,31 +26,17 @@ MAX_A_ROUND = 100
 """Recordings in one round, so that what has just ended is not behind a year of others."""
 
 
-class RecordingKeeper:
-    """Works from `start` to `stop`; `round` is one round of it."""
+class RecordingKeeper(Rounds):
+    """A round indexes what has ended."""
+
+    seconds = ROUND_SECONDS
+    what = "the recordings' indexes"
 
     def __init__(self, root: Path, *, say: Callable[[str], None]) -> None:
-        self._root, self._say = root, say
+        super().__init__(say)
+        self._root = root
         self._passed: set[str] = set()
         """Without an index though they were tried: still being made, or damaged."""
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """A round that is under way is cut off; the next one begins with what it left."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round()
-            except Exception as error:  # noqa: BLE001 - indexes that are missing must not take the server down
-                self._say(f"the recordings' indexes: {error!r}; please report it")
 
     async def round(self) -> int:
         """Make what is missing; how many that were. Raises OSError."""

@@ -100,16 +100,6 @@ async def test_while_the_log_cannot_be_written_it_waits_to_be_told(watched):
     assert await watched.look(1) == ["behind"]
 
 
-async def test_without_exports_nothing_runs(watched):
-    watch = ExportWatch(
-        watched.root, [], watched.record, retention_age=None, clock=lambda: NOW, say=watched.said.append
-    )
-    watch.start()
-    await watch.round()
-    await watch.stop()
-    assert (watch.page(), watched.records) == ("", [])
-
-
 def test_two_exports_may_not_have_one_name():
     from pydantic import ValidationError
 

@@ -188,7 +188,7 @@ async def test_it_works_until_it_is_stopped_and_survives_what_nobody_foresaw(
         if len(said) == 2:
             twice.set()
 
-    monkeypatch.setattr("proxy.log_keeper.ROUND_SECONDS", 0.001)
+    monkeypatch.setattr("proxy.log_keeper.LogKeeper.seconds", 0.001)
     monkeypatch.setattr("proxy.log_keeper._apart", None)
     one.keeper._say = say
     one.keeper.start()
@@ -205,7 +205,7 @@ async def test_stopped_in_the_middle_of_a_round_it_leaves_no_process(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = await web(root)
-    monkeypatch.setattr("proxy.log_keeper.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("proxy.log_keeper.LogKeeper.seconds", 0.0)
     for turns in (2, 5, 20):
         one.keeper.start()
         for _ in range(turns):

@@ -27,7 +27,7 @@ from tests.proxy.running import Running, configuration, run
 async def running(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A server whose keeper looks all the time, and may keep 2 MiB; only its worker's log is sealed."""
     (closed,) = free_ports(1)
-    monkeypatch.setattr("proxy.log_keeper.ROUND_SECONDS", 0.05)
+    monkeypatch.setattr("proxy.log_keeper.LogKeeper.seconds", 0.05)
     monkeypatch.setattr("proxy.log_keeper._work", work_at_once)
     audit = {"segment_bytes": "1MiB", "retention_size": "2MiB"}
     async with run(configuration(tmp_path, provider.issuer, closed, audit=audit)) as running:

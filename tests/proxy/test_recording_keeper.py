@@ -27,7 +27,7 @@ async def test_what_has_ended_is_indexed_once_and_what_has_not_is_asked_again_wh
 
 
 async def test_it_works_until_it_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(recording_keeper, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(recording_keeper.RecordingKeeper, "seconds", 0.0)
     library = Library(tmp_path)
     await library.add(HEAD, [NOISE])
     await library.close()
@@ -46,7 +46,7 @@ async def test_what_fails_is_said_and_ends_nothing(tmp_path, monkeypatch):
     async def fails(self):
         raise OSError("broken")
 
-    monkeypatch.setattr(recording_keeper, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(recording_keeper.RecordingKeeper, "seconds", 0.0)
     monkeypatch.setattr(RecordingKeeper, "round", fails)
     keeper = RecordingKeeper(tmp_path, say=said.append)
     keeper.start()
