@@ -451,7 +451,7 @@ def mutant(log: Log, kind: Kind, random: Random) -> Files | None:
 
 
 def main() -> int:
-    """A million mutants take about an hour on one core, all bits of 64 KiB ten minutes."""
+    """A million mutants take about an hour on one core, all bits of 64 KiB over one."""
     if sys.argv[1] == "bits":
         with tempfile.TemporaryDirectory() as folder:
             unseen = every_bit(Path(folder), int(sys.argv[2]))
